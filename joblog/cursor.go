@@ -1,0 +1,150 @@
+package joblog
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// ErrCursor is wrapped by the errors of ParseCursor.
+var ErrCursor = errors.New("malformed cursor")
+
+const (
+	maxCursorLen   = 4096 // bytes of a cursor that ParseCursor accepts
+	maxCursorHoles = 512
+)
+
+// Cursor says which rows of one job a viewer has: every row with an id of at
+// most N, except those whose id is in Holes. It is a statement about ids and
+// nothing else, so it means the same on any node and after any restart.
+// The zero Cursor covers nothing.
+type Cursor struct {
+	N     int64
+	Holes Ranges // all at most N
+}
+
+// Covers reports whether the row with this id is one the viewer has.
+func (c Cursor) Covers(id int64) bool {
+	return id <= c.N && !c.Holes.Contain(id)
+}
+
+// Union is the cursor of a viewer who has what c covers and what d covers.
+func (c Cursor) Union(d Cursor) Cursor {
+	if c.N < d.N {
+		c, d = d, c
+	}
+	if len(c.Holes) == 0 {
+		return c
+	}
+	// Above d.N only c's holes count; below it a hole must be in both.
+	holes := c.Holes.above(d.N)
+	return Cursor{N: c.N, Holes: append(c.Holes.intersect(d.Holes), holes...)}
+}
+
+// Clip is c as it was when n was the highest id: what lies above is cut off.
+func (c Cursor) Clip(n int64) Cursor {
+	if n >= c.N {
+		return c
+	}
+	return Cursor{N: n, Holes: c.Holes.upTo(n)}
+}
+
+// String writes the cursor as it travels in the SSE id: N, or N~holes, with
+// the newest hole first, each as its distance from the previous one and its
+// length less one, in base 36. ParseCursor reads it back.
+func (c Cursor) String() string { return string(c.Append(nil)) }
+
+// Append appends what String returns to b.
+func (c Cursor) Append(b []byte) []byte {
+	b = strconv.AppendInt(b, c.N, 10)
+	prev, sep := c.N, byte('~')
+	for _, h := range slices.Backward(c.Holes) {
+		b = append(b, sep)
+		b = strconv.AppendInt(b, prev-h.Hi, 36)
+		if h.Hi > h.Lo {
+			b = append(b, '.')
+			b = strconv.AppendInt(b, h.Hi-h.Lo, 36)
+		}
+		prev, sep = h.Lo, '-'
+	}
+	return b
+}
+
+// ParseCursor reads what String wrote. Its errors wrap ErrCursor and say
+// what is wrong.
+func ParseCursor(s string) (Cursor, error) {
+	if len(s) > maxCursorLen {
+		return Cursor{}, fmt.Errorf("%w: %d bytes long, at most %d are allowed", ErrCursor, len(s), maxCursorLen)
+	}
+	head, tail, holed := strings.Cut(s, "~")
+	n, err := parseNumber(head, 10)
+	if err != nil {
+		return Cursor{}, err
+	}
+	c := Cursor{N: n}
+	if !holed {
+		return c, nil
+	}
+	parts := strings.Split(tail, "-")
+	if len(parts) > maxCursorHoles {
+		return Cursor{}, fmt.Errorf("%w: more than %d holes", ErrCursor, maxCursorHoles)
+	}
+	c.Holes = make(Ranges, len(parts))
+	prev := n + 1 // the first hole may touch N; later ones do not touch each other
+	if n == math.MaxInt64 {
+		prev = n
+	}
+	for i, part := range parts {
+		h, err := parseHole(part, n, prev, i == 0)
+		if err != nil {
+			return Cursor{}, err
+		}
+		c.Holes[len(parts)-1-i] = h
+		prev = h.Lo
+	}
+	return c, nil
+}
+
+// parseHole reads one hole, which lies below prev.
+func parseHole(s string, n, prev int64, first bool) (Range, error) {
+	dist, length, long := strings.Cut(s, ".")
+	d, err := parseNumber(dist, 36)
+	if err != nil {
+		return Range{}, err
+	}
+	from := prev
+	if first {
+		from = n
+	} else if d < 2 {
+		return Range{}, fmt.Errorf("%w: holes touch each other", ErrCursor)
+	}
+	h := Range{Hi: from - d}
+	h.Lo = h.Hi
+	if long {
+		l, err := parseNumber(length, 36)
+		if err != nil {
+			return Range{}, err
+		}
+		if l == 0 {
+			return Range{}, fmt.Errorf("%w: a hole's length is 0", ErrCursor)
+		}
+		h.Lo = h.Hi - l
+	}
+	if h.Lo < 1 {
+		return Range{}, fmt.Errorf("%w: a hole reaches below 1", ErrCursor)
+	}
+	return h, nil
+}
+
+// parseNumber reads a number of the one form that Append writes: no sign, no
+// leading zeros, lower case.
+func parseNumber(s string, base int) (int64, error) {
+	n, err := strconv.ParseInt(s, base, 64)
+	if err != nil || strconv.FormatInt(n, base) != s || n < 0 {
+		return 0, fmt.Errorf("%w: %.20q is not a number of base %d", ErrCursor, s, base)
+	}
+	return n, nil
+}

@@ -1,0 +1,173 @@
+package joblog
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+)
+
+// Bounds of one Read and one Tail.Next, which keep memory flat whatever the
+// table holds. A page that would pass either bound ends early, but never
+// before its first row.
+const (
+	PageRows  = 1000
+	PageBytes = 1 << 20
+)
+
+var (
+	// ErrRewound is wrapped by Tail.Next when the store went back in time (a
+	// restore, a failover that lost commits, a truncated table): ids may be
+	// given out again. The caller drops the tail, tells viewers of the gap and
+	// shows them the log as it now is.
+	ErrRewound = errors.New("the store went back in time")
+	// ErrUnknownJob is wrapped by Append and SetState if there is no such job
+	// and the store does not make jobs.
+	ErrUnknownJob = errors.New("unknown job")
+	// ErrKeyReused is wrapped by Append if its key came before with another
+	// content.
+	ErrKeyReused = errors.New("idempotency key was used for another request")
+	// ErrUnsupported is wrapped where a store lacks what a call needs; the
+	// error says what to do about it.
+	ErrUnsupported = errors.New("not supported by this store")
+	// ErrInvalid is wrapped where the store can never take what it was given,
+	// however often it is tried; the error says why.
+	ErrInvalid = errors.New("invalid")
+)
+
+// Job is a task with a log. The application owns it.
+type Job struct {
+	// ID is the id as the store writes it, which may differ from the one that
+	// was asked for (the case of a UUID, leading zeros of a number).
+	ID string
+	// State is the application's word for where the job is.
+	State string
+	// Terminal is true if nothing more will come.
+	Terminal bool
+	// Owner is whom the job belongs to; empty unless an owner column is
+	// configured.
+	Owner string
+}
+
+// Store holds events and the states of jobs. Its methods are safe for
+// concurrent use. It opens what it needs when first used: making one costs
+// nothing and cannot fail.
+//
+// A store may have further powers, each an interface of one method: Listener,
+// Appender, StateSetter, Newester.
+type Store interface {
+	// Jobs looks up jobs. The map's keys are the ids as asked for; unknown
+	// jobs, and ids that no job can have, are missing from it.
+	Jobs(ctx context.Context, ids []string) (map[string]Job, error)
+	// Read returns one page of one job's log.
+	Read(ctx context.Context, q Query) (Page, error)
+	// Tail starts to follow the store from where it is now.
+	Tail(ctx context.Context) (Tail, error)
+	// Close ends everything the store started and waits for it.
+	Close() error
+}
+
+// Query asks for rows of one job, ascending by id: those that UpTo covers
+// and After does not.
+type Query struct {
+	Job         string // as Job.ID has it
+	After, UpTo Cursor
+	// Last asks for the newest rows that fit a page rather than the oldest.
+	// They come ascending, too.
+	Last bool
+	// Limit is the largest number of rows, at most and by default PageRows.
+	Limit int
+}
+
+// Page is an answer to a Query.
+type Page struct {
+	Events []Event
+	// More is true if the bounds of a page, and not the end of the rows, ended it.
+	More bool
+}
+
+// Tail follows a whole store. It is used by one goroutine at a time.
+type Tail interface {
+	// Position is where the tail stands: a cursor for all jobs at once.
+	// Nothing that it covers will be in a later Tick.
+	Position() Cursor
+	// Next reads once what became visible since the last call. It does not
+	// wait for anything to appear. If it fails, nothing has changed and it may
+	// be called again; an error that wraps ErrRewound is final.
+	Next(ctx context.Context, w Watch) (Tick, error)
+}
+
+// Watch is what a Tick is to be about.
+type Watch struct {
+	// Jobs are the watched ones, as Job.ID has them. Rows of others are passed over.
+	Jobs map[string]struct{}
+	// Ask are those of them whose states are asked for this time.
+	Ask []string
+}
+
+// Tick is what one Tail.Next found.
+type Tick struct {
+	// Events are the new rows of the watched jobs, ascending by id. An id comes
+	// once in a tail's life, whatever the order in which writers commit.
+	Events []Event
+	// Ended maps those of the jobs asked for that have ended to their terminal
+	// states. No row that was visible with the state comes after it.
+	Ended map[string]string
+	// Position is where the tail now stands.
+	Position Cursor
+	// More is true if a bound ended the tick: Next should be called at once.
+	More bool
+}
+
+// Listener is a Store that hears of changes sooner than a poll would.
+type Listener interface {
+	// Listen calls hint whenever there may be something new, until ctx ends or
+	// it cannot go on, and returns why. hint does not block.
+	Listen(ctx context.Context, hint func()) error
+}
+
+// Appender is a Store that takes events.
+type Appender interface {
+	// Append stores all events of a batch or none, durably, and returns their
+	// ids in order. A batch whose key came before is not stored again: the ids
+	// given then are returned. It may return ErrUnknownJob, ErrKeyReused,
+	// ErrUnsupported and ErrInvalid.
+	Append(ctx context.Context, b Batch) ([]int64, error)
+}
+
+// Batch is what an Appender stores in one go.
+type Batch struct {
+	Job string
+	// Events have a message, and may have a severity (default "info") and a
+	// time in milliseconds (default now). The store converts the time to its
+	// table's unit and chooses the ids.
+	Events []Event
+	// Key makes the batch idempotent, for a day at least; empty if it is not.
+	Key string
+	// Digest identifies the content; the same Key with another Digest is ErrKeyReused.
+	Digest string
+}
+
+// StateSetter is a Store that takes states of jobs.
+type StateSetter interface {
+	// SetState stores a job's state, durably. It may return ErrUnknownJob,
+	// ErrUnsupported and ErrInvalid.
+	SetState(ctx context.Context, job, state string) error
+}
+
+// Newester is a Store that knows the highest id it ever gave out.
+type Newester interface {
+	// Newest is the highest id ever given out, even if the row is gone.
+	// A cursor beyond it is not of this store, or of a later one.
+	Newest(ctx context.Context) (int64, error)
+}
+
+// Driver makes a Store from its configuration. Guest modules in the namespace
+// jobs.stores are Drivers.
+type Driver interface {
+	// Key identifies what the store reads: its place, credentials and tables,
+	// and no tunables. Configurations with the same key share one store, which
+	// lives on across config reloads.
+	Key() string
+	// Open makes the store. It opens no file and no connection yet.
+	Open(log *slog.Logger) Store
+}
