@@ -1,0 +1,62 @@
+# What a developer types. `make` lists it. The versions of the tools are in
+# scripts/versions.env; all that is installed goes into .cache, bin and
+# e2e/node_modules, but for Debian packages.
+
+SHELL := bash
+
+# A clone that another user owns (in a container, in CI) makes Go's version
+# stamping fail; nothing here needs the stamp.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+export PATH := $(CURDIR)/.cache/bin:$(PATH)
+
+# xcaddy builds with -trimpath and these tags. Lint, vet and its build then
+# share the compiled packages of Caddy, which take minutes to make.
+AS_XCADDY := GOFLAGS="$(GOFLAGS) -trimpath -tags=nobadger,nomysql,nopgx"
+
+# make soak SOAK_TIME=10m SOAK_PACKAGES=./joblog/...
+SOAK_TIME ?= 2m
+SOAK_COUNT ?= 5
+SOAK_PACKAGES ?= ./...
+
+.PHONY: help run build test setup lint vet check soak clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: ## serve Caddyfile.example on http://localhost:8080
+	go run ./cmd/caddy run --config Caddyfile.example
+
+build: tools ## build bin/caddy with xcaddy, as users do
+	scripts/build-caddy
+
+test: setup lint vet check build ## everything: install what is needed, lint, vet, test, build
+
+lint: tools ## check style and formatting
+	$(AS_XCADDY) golangci-lint run ./...
+
+vet:
+	$(AS_XCADDY) go vet ./...
+
+check: setup ## run the tests, under the race detector
+	go test -race -timeout 20m ./...
+
+soak: setup ## run the tests and the fuzzers for long: SOAK_TIME a fuzzer, SOAK_COUNT rounds
+	scripts/soak $(SOAK_TIME) $(SOAK_COUNT) $(SOAK_PACKAGES)
+
+setup: tools packages clients postgres
+
+.PHONY: tools packages clients postgres
+tools:
+	@scripts/install-tools
+packages:
+	@scripts/install-packages
+clients: e2e/package-lock.json
+	@scripts/install-clients
+postgres:
+	@scripts/install-postgres
+
+fmt: tools ## format the code
+	golangci-lint fmt
+
+clean: ## remove what make has fetched and built
+	rm -rf .cache bin e2e/node_modules
