@@ -1,0 +1,268 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// config is what a test wants of its server.
+type config struct {
+	store  string                 // the store's lines of the Caddyfile
+	jobs   string                 // more lines of the global option
+	binary func() (string, error) // raceCaddy if nil
+}
+
+// caddyfile is laid out for a server whose sockets are handed to it: the
+// test opens them, so that nobody else can take their ports.
+const caddyfile = `
+{
+	admin off
+	persist_config off
+	skip_install_trust
+	auto_https disable_redirects
+	servers {
+		protocols h1 h2
+	}
+	jobs {
+		%[1]s
+		heartbeat 1s
+		linger 2s
+		%[2]s
+	}
+}
+(site) {
+	respond /ping pong
+	handle /page.html {
+		root %[3]q
+		file_server
+	}
+	jobs_ingest
+	jobs_logs {
+		cors https://localhost:%[5]s
+	}
+}
+http://localhost:%[4]s {
+	bind fd/3
+	import site
+}
+https://localhost:%[5]s {
+	bind fd/4
+	tls internal
+	import site
+}
+`
+
+// server is a running Caddy.
+type server struct {
+	http, https string // origins
+	home        string // its home and data folder
+	client      *http.Client
+
+	cmd    *exec.Cmd
+	log    string        // the file of its standard error
+	exited chan struct{} // closed when it has
+	err    error         // how, after exited
+}
+
+// start runs Caddy until the test ends, and returns when it serves.
+func start(t *testing.T, c config) *server {
+	t.Helper()
+	plain, secure := listen(t), listen(t)
+	s := &server{
+		http: "http://localhost:" + portOf(plain), https: "https://localhost:" + portOf(secure),
+		home: t.TempDir(), exited: make(chan struct{}),
+	}
+	clients, err := filepath.Abs("clients")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(s.home, "Caddyfile")
+	text := fmt.Sprintf(caddyfile, c.store, c.jobs, clients, portOf(plain), portOf(secure))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c.binary == nil {
+		c.binary = raceCaddy
+	}
+	s.run(t, c.binary, []net.Listener{plain, secure}, "run", "--config", file)
+	s.connect(t)
+	return s
+}
+
+// run starts the process and sees to its end.
+func (s *server) run(t *testing.T, binary func() (string, error), sockets []net.Listener, args ...string) {
+	t.Helper()
+	s.cmd = command(t, binary, s.home, args...)
+	for _, l := range sockets {
+		f, err := l.(*net.TCPListener).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		defer l.Close()
+		s.cmd.ExtraFiles = append(s.cmd.ExtraFiles, f)
+	}
+	s.log = filepath.Join(s.home, "stderr.log")
+	log, err := os.Create(s.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	s.cmd.Stderr = log
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		s.err = s.cmd.Wait()
+		close(s.exited)
+	}()
+	t.Cleanup(func() { s.cleanup(t) })
+}
+
+// command is a Caddy that finds nothing of the user's who runs the tests.
+func command(t *testing.T, binary func() (string, error), home string, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Dir = home
+	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home+"/data", "XDG_CONFIG_HOME="+home+"/config",
+		"GORACE=halt_on_error=1")
+	return cmd
+}
+
+// connect waits until the server answers and learns to trust its CA.
+func (s *server) connect(t *testing.T) {
+	t.Helper()
+	transport := &http.Transport{DisableCompression: true, ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{}}
+	s.client = &http.Client{Transport: transport}
+	t.Cleanup(transport.CloseIdleConnections)
+	s.ping(t)
+	root, err := os.ReadFile(s.root())
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+	transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(root)
+}
+
+// ping waits until the server answers on a route that is not ours.
+func (s *server) ping(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	go func() {
+		select {
+		case <-s.exited:
+			cancel() // the socket is the test's as well: nobody would answer
+		case <-ctx.Done():
+		}
+	}()
+	if status, body := s.do(t, ctx, http.MethodGet, "/ping", ""); status != http.StatusOK || body != "pong" {
+		t.Fatalf("GET /ping: %d %q", status, body)
+	}
+}
+
+// root is the file of the local CA's certificate.
+func (s *server) root() string {
+	return filepath.Join(s.home, "data", "caddy", "pki", "authorities", "local", "root.crt")
+}
+
+// stop asks the server to end, and fails the test if it does not within 15 s.
+func (s *server) stop(t *testing.T) {
+	t.Helper()
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	deadline := time.NewTimer(15 * time.Second)
+	defer deadline.Stop()
+	select {
+	case <-s.exited:
+	case <-deadline.C:
+		t.Error("Caddy did not exit within 15 s of SIGTERM")
+		_ = s.cmd.Process.Kill()
+		<-s.exited
+	}
+	if s.err != nil {
+		t.Errorf("Caddy ended with %v", s.err)
+	}
+}
+
+func (s *server) cleanup(t *testing.T) {
+	s.stop(t)
+	log, err := os.ReadFile(s.log)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, bad := range []string{"DATA RACE", "panic"} {
+		if bytes.Contains(log, []byte(bad)) {
+			t.Errorf("Caddy's log has %q", bad)
+		}
+	}
+	if t.Failed() {
+		t.Logf("Caddy's log ends with\n%s", log[max(0, len(log)-8000):])
+	}
+}
+
+// do makes one plain request, of a path or a whole address, and returns what
+// came back. Without a context of its own it is bounded by patience.
+func (s *server) do(t *testing.T, ctx context.Context, method, path, body string, headers ...string) (int, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	resp := s.open(t, ctx, method, path, body, headers...)
+	defer resp.Body.Close()
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(resp.Body); err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return resp.StatusCode, b.String()
+}
+
+// open makes one request and returns its response with an open body.
+// headers are names and values in turn.
+func (s *server) open(t *testing.T, ctx context.Context, method, path, body string, headers ...string) *http.Response {
+	t.Helper()
+	if strings.HasPrefix(path, "/") {
+		path = s.http + path
+	}
+	req, err := http.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Add(headers[i], headers[i+1])
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return resp
+}
+
+// memory is a figure of the process in bytes: VmRSS now, VmHWM at most.
+func (s *server) memory(t *testing.T, name string) int64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), name+":")
+	var kib int64
+	if _, err := fmt.Sscanf(rest, "%d kB", &kib); err != nil {
+		t.Fatalf("%s in /proc: %v", name, err)
+	}
+	return kib << 10
+}
