@@ -47,7 +47,7 @@ func onSQLite(t *testing.T, c config) (*app, *server) {
 	c.store = a.store
 	s := start(t, c)
 	// The first use of the store makes the tables.
-	if status, body := s.do(t, t.Context(), http.MethodPut, "/jobs/first/state", `{"state":"running"}`); status != http.StatusOK {
+	if status, body := s.do(t, http.MethodPut, "/jobs/first/state", `{"state":"running"}`); status != http.StatusOK {
 		t.Fatalf("PUT state: %d %s", status, body)
 	}
 	a.open(t, "sqlite", "file:"+file+"?_pragma=busy_timeout(10000)&_txlock=immediate")
@@ -103,6 +103,7 @@ func (a *app) log(t *testing.T, job string, n int, format string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer insert.Close()
 	for i := range n {
 		if _, err := insert.Exec(job, fmt.Sprintf(format, i), "info", eventTime); err != nil {
 			t.Fatal(err)

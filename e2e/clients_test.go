@@ -142,7 +142,7 @@ func addEvent(tr *transcript, event sse.Event) {
 func watch(t *testing.T, s *server, url string, headers ...string) *transcript {
 	t.Helper()
 	tr := newTranscript("one response")
-	resp := s.open(t, t.Context(), http.MethodGet, url, "", headers...)
+	resp := s.open(t, http.MethodGet, url, "", headers...)
 	tr.add(record{Response: resp.StatusCode})
 	done := make(chan struct{})
 	go func() {

@@ -60,7 +60,7 @@ func TestExample(t *testing.T) {
 	t.Cleanup(transport.CloseIdleConnections)
 
 	begin := time.Now()
-	resp := s.open(t, t.Context(), http.MethodGet, "/jobs/demo/logs", "")
+	resp := s.open(t, http.MethodGet, "/jobs/demo/logs", "")
 	defer resp.Body.Close()
 	lines := bufio.NewScanner(resp.Body)
 	for lines.Scan() && !strings.HasPrefix(lines.Text(), "data: {\"log\":") {

@@ -38,7 +38,7 @@ func TestRefusals(t *testing.T) {
 			{"an unknown severity", "/jobs/known/logs?severity=loud", http.StatusBadRequest},
 		} {
 			t.Run(c.name, func(t *testing.T) {
-				status, body := s.do(t, t.Context(), http.MethodGet, c.path, "")
+				status, body := s.do(t, http.MethodGet, c.path, "")
 				// A 404 may be the next handler's; a 400 is always ours.
 				if status != c.status || status == http.StatusBadRequest && !strings.Contains(strings.TrimSpace(body), " ") {
 					t.Errorf("GET %.80s: %d %q, want %d and a sentence", c.path, status, body, c.status)
@@ -142,7 +142,7 @@ func TestIngestRefusals(t *testing.T) {
 			{"too large", "text/plain", strings.Repeat("a line of forty bytes, more or less....\n", 1<<20), http.StatusRequestEntityTooLarge, ""},
 		} {
 			t.Run(c.name, func(t *testing.T) {
-				status, body := s.do(t, t.Context(), http.MethodPost, "/jobs/"+job+"/logs", c.body, "Content-Type", c.contentType)
+				status, body := s.do(t, http.MethodPost, "/jobs/"+job+"/logs", c.body, "Content-Type", c.contentType)
 				if status != c.status || !strings.Contains(body, c.says) {
 					t.Errorf("%d %q, want %d with %q", status, body, c.status, c.says)
 				}
@@ -168,7 +168,7 @@ func TestIngest(t *testing.T) {
 			{"text/plain", "5\n6\n"},
 		} {
 			for range 2 { // the second is a repetition
-				status, body := s.do(t, t.Context(), http.MethodPost, "/jobs/"+job+"/logs", c.body,
+				status, body := s.do(t, http.MethodPost, "/jobs/"+job+"/logs", c.body,
 					"Content-Type", c.contentType, "Idempotency-Key", c.body[:1]+c.contentType+string(rune('a'+want)))
 				if status != http.StatusOK || !json.Valid([]byte(body)) {
 					t.Fatalf("%s: %d %q", c.contentType, status, body)
@@ -176,7 +176,7 @@ func TestIngest(t *testing.T) {
 			}
 			want = len(a.rows(t, job))
 		}
-		if status, body := s.do(t, t.Context(), http.MethodPut, "/jobs/"+job+"/state", `{"state":"completed"}`); status != http.StatusOK {
+		if status, body := s.do(t, http.MethodPut, "/jobs/"+job+"/state", `{"state":"completed"}`); status != http.StatusOK {
 			t.Fatalf("PUT state: %d %s", status, body)
 		}
 		rows := a.rows(t, job)

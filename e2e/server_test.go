@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -172,8 +173,17 @@ func (s *server) ping(t *testing.T) {
 		case <-ctx.Done():
 		}
 	}()
-	if status, body := s.do(t, ctx, http.MethodGet, "/ping", ""); status != http.StatusOK || body != "pong" {
-		t.Fatalf("GET /ping: %d %q", status, body)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.http+"/ping", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		t.Fatalf("GET /ping: %v", err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "pong" {
+		t.Fatalf("GET /ping: %d %q %v", resp.StatusCode, body, err)
 	}
 }
 
@@ -217,28 +227,29 @@ func (s *server) cleanup(t *testing.T) {
 }
 
 // do makes one plain request, of a path or a whole address, and returns what
-// came back. Without a context of its own it is bounded by patience.
-func (s *server) do(t *testing.T, ctx context.Context, method, path, body string, headers ...string) (int, string) {
+// came back.
+func (s *server) do(t *testing.T, method, path, body string, headers ...string) (int, string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	resp := s.open(t, ctx, method, path, body, headers...)
+	resp := s.open(t, method, path, body, headers...)
 	defer resp.Body.Close()
-	var b bytes.Buffer
-	if _, err := b.ReadFrom(resp.Body); err != nil {
-		t.Fatalf("%s %s: %v", method, path, err)
+	timeout := time.AfterFunc(patience, func() { _ = resp.Body.Close() })
+	defer timeout.Stop()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("%s %.80s: %v", method, path, err)
 	}
-	return resp.StatusCode, b.String()
+	return resp.StatusCode, string(answer)
 }
 
-// open makes one request and returns its response with an open body.
+// open makes one request and returns its response, whose body lasts until it
+// is closed or the test ends.
 // headers are names and values in turn.
-func (s *server) open(t *testing.T, ctx context.Context, method, path, body string, headers ...string) *http.Response {
+func (s *server) open(t *testing.T, method, path, body string, headers ...string) *http.Response {
 	t.Helper()
 	if strings.HasPrefix(path, "/") {
 		path = s.http + path
 	}
-	req, err := http.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +258,7 @@ func (s *server) open(t *testing.T, ctx context.Context, method, path, body stri
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
-		t.Fatalf("%s %s: %v", method, path, err)
+		t.Fatalf("%s %.80s: %v", method, path, err)
 	}
 	return resp
 }

@@ -62,7 +62,7 @@ func checkResponses(t *testing.T, tr *transcript) {
 // ingest posts to a job's log.
 func (s *server) ingest(t *testing.T, job, body string) {
 	t.Helper()
-	if status, answer := s.do(t, t.Context(), http.MethodPost, "/jobs/"+job+"/logs", body, "Content-Type", "application/json"); status != http.StatusOK {
+	if status, answer := s.do(t, http.MethodPost, "/jobs/"+job+"/logs", body, "Content-Type", "application/json"); status != http.StatusOK {
 		t.Fatalf("POST: %d %s", status, answer)
 	}
 }
