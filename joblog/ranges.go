@@ -77,3 +77,17 @@ func (r Ranges) Add(id int64) Ranges {
 	}
 	return append(out, r[i:]...)
 }
+
+// merge joins neighbours unless apart says that something lies between the
+// end of one and the start of the next. The result is new.
+func (r Ranges) merge(apart func(lo, hi int64) bool) Ranges {
+	out := make(Ranges, 0, min(len(r), 8))
+	for _, h := range r {
+		if last := len(out) - 1; last >= 0 && !apart(out[last].Hi, h.Lo) {
+			out[last].Hi = h.Hi
+		} else {
+			out = append(out, h)
+		}
+	}
+	return out
+}

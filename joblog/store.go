@@ -53,7 +53,7 @@ type Job struct {
 // nothing and cannot fail.
 //
 // A store may have further powers, each an interface of one method: Listener,
-// Appender, StateSetter, Newester.
+// Appender, StateSetter, Remover, Newester.
 type Store interface {
 	// Jobs looks up jobs. The map's keys are the ids as asked for; unknown
 	// jobs, and ids that no job can have, are missing from it.
@@ -152,6 +152,14 @@ type StateSetter interface {
 	// SetState stores a job's state, durably. It may return ErrUnknownJob,
 	// ErrUnsupported and ErrInvalid.
 	SetState(ctx context.Context, job, state string) error
+}
+
+// Remover is a Store that can forget a job and its log.
+type Remover interface {
+	// Remove deletes the job and all its rows; their ids are never given out
+	// again. A job that is not there is no error. It may return ErrUnsupported,
+	// as it must where the tables are the application's.
+	Remove(ctx context.Context, job string) error
 }
 
 // Newester is a Store that knows the highest id it ever gave out.

@@ -1,0 +1,231 @@
+package joblog
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Format is how a log is written to a client.
+type Format uint8
+
+// The formats. SSE is the default.
+const (
+	SSE Format = iota
+	NDJSON
+	Text
+)
+
+// ContentType is the media type of the format.
+func (f Format) ContentType() string {
+	return [...]string{"text/event-stream", "application/x-ndjson", "text/plain; charset=utf-8"}[f]
+}
+
+// AppendFrame appends an event.
+func (f Format) AppendFrame(b []byte, fr *Frame) []byte {
+	switch f {
+	case NDJSON:
+		return append(append(b, fr.JSON()...), '\n')
+	case Text:
+		return append(appendPlain(b, message(fr.JSON())), '\n')
+	default:
+		return append(b, fr.sse...)
+	}
+}
+
+// AppendRetry appends how long a client is to wait before it reconnects.
+func (f Format) AppendRetry(b []byte, wait time.Duration) []byte {
+	if f != SSE {
+		return b
+	}
+	b = append(b, "retry: "...)
+	return append(strconv.AppendInt(b, wait.Milliseconds(), 10), "\n\n"...)
+}
+
+// AppendEnd appends the terminal event. If sent differs from c, a client that
+// reconnects would be given rows again that it does not want: the event then
+// carries c as its id.
+func (f Format) AppendEnd(b []byte, state string, c Cursor, sent string) []byte {
+	if f == Text {
+		b = append(b, "-- job "...)
+		return append(appendPlain(b, state), '\n')
+	}
+	if f == SSE && c.String() != sent {
+		b = appendID(b, c)
+	}
+	if f == SSE {
+		b = append(b, "data: "...)
+	}
+	b = append(b, `{"type":"complete","state":`...)
+	b = append(appendString(b, state), "}\n"...)
+	if f == SSE {
+		b = append(b, '\n')
+	}
+	return b
+}
+
+// AppendNotice appends a named event, which pages written for the original
+// never see: what is caught_up, gap, bye or error. A reason may be empty.
+func (f Format) AppendNotice(b []byte, what, reason string, c *Cursor) []byte {
+	if f != SSE {
+		return f.appendPlainNotice(b, what, reason)
+	}
+	b = append(b, "event: "...)
+	b = append(append(b, what...), '\n')
+	if c != nil {
+		b = appendID(b, *c)
+	}
+	b = append(b, "data: "...)
+	return append(appendReason(b, "", reason), "\n\n"...)
+}
+
+func (f Format) appendPlainNotice(b []byte, what, reason string) []byte {
+	switch {
+	case what == CaughtUp:
+		return b // of no use to who reads lines
+	case f == NDJSON:
+		return append(appendReason(b, what, reason), '\n')
+	default:
+		b = append(append(b, "-- "...), what...)
+		if reason != "" {
+			b = append(append(b, ": "...), reason...)
+		}
+		return append(b, '\n')
+	}
+}
+
+func appendReason(b []byte, what, reason string) []byte {
+	b = append(b, '{')
+	if what != "" {
+		b = appendString(append(b, `"type":`...), what)
+	}
+	if what != "" && reason != "" {
+		b = append(b, ',')
+	}
+	if reason != "" {
+		b = appendString(append(b, `"reason":`...), reason)
+	}
+	return append(b, '}')
+}
+
+// AppendComment appends a line that clients pass over. It does not end a
+// frame, so that it never wakes the page.
+func (f Format) AppendComment(b []byte, text string) []byte {
+	if f != SSE {
+		return b
+	}
+	b = append(b, ':')
+	if text != "" {
+		b = append(append(b, ' '), text...)
+	}
+	return append(b, '\n')
+}
+
+// Names of the notices.
+const (
+	CaughtUp = "caught_up" // the backlog was sent, the stream is live
+	Gap      = "gap"       // the cursor cannot be honoured; the whole log follows
+	Bye      = "bye"       // the server is going away; reconnect
+	Failed   = "error"     // a temporary refusal; try again later
+)
+
+// message is the text of an event from its JSON.
+func message(line []byte) string {
+	var v struct {
+		Log struct {
+			Message string `json:"event_message"`
+		} `json:"log"`
+	}
+	if err := json.Unmarshal(line, &v); err != nil {
+		panic("joblog: a frame holds bad JSON: " + err.Error()) // appendLog wrote it
+	}
+	return v.Log.Message
+}
+
+// appendPlain writes text as one line that is safe on a terminal: control
+// sequences are dropped but for SGR (colour), line breaks become spaces.
+func appendPlain(b []byte, s string) []byte {
+	s = strings.TrimRight(s, "\r\n")
+	for i := 0; i < len(s); {
+		if n := escapeLen(s[i:]); n > 0 {
+			if isColour(s[i : i+n]) {
+				b = append(b, s[i:i+n]...)
+			}
+			i += n
+			continue
+		}
+		switch c := s[i]; {
+		case c == '\n':
+			b = append(b, ' ')
+		case c == '\r' && strings.HasPrefix(s[i+1:], "\n"): // the line feed speaks for both
+		case c == '\r':
+			b = append(b, ' ')
+		case c == '\t' || c >= ' ' && c != 0x7f:
+			b = append(b, c)
+		}
+		i++
+	}
+	return b
+}
+
+// escapeLen is the length of the control sequence that s begins with, 0 if it
+// begins with none. An unfinished one reaches to the end.
+func escapeLen(s string) int {
+	if len(s) >= 2 && s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f {
+		return 2 + sequenceLen(s[2:], s[1]-0x40) // a C1 control, as UTF-8
+	}
+	if s[0] != 0x1b {
+		return 0
+	}
+	if len(s) == 1 {
+		return 1
+	}
+	return 2 + sequenceLen(s[2:], s[1])
+}
+
+// sequenceLen is the length of what follows the introducer kind.
+func sequenceLen(s string, kind byte) int {
+	switch kind {
+	case '[': // CSI: parameters and intermediates, then one final byte
+		return end(s, func(c byte) bool { return c >= 0x40 && c <= 0x7e || c < ' ' })
+	case ']', 'P', 'X', '^', '_': // OSC, DCS, SOS, PM, APC: up to BEL or ST
+		if i := strings.IndexAny(s, "\a\x1b\n"); i >= 0 {
+			if strings.HasPrefix(s[i:], "\x1b\\") {
+				return i + 2
+			}
+			if s[i] == '\a' {
+				return i + 1
+			}
+			return i
+		}
+		return len(s)
+	case '(', ')', '*', '+', '-', '.', '/', '#', '%', ' ': // one byte more
+		return min(1, len(s))
+	default:
+		return 0
+	}
+}
+
+// end is the length of s up to and including the first byte that is final.
+func end(s string, final func(byte) bool) int {
+	i := slices.IndexFunc([]byte(s), final)
+	switch {
+	case i < 0:
+		return len(s)
+	case s[i] < ' ':
+		return i // a control character breaks the sequence off and stands for itself
+	default:
+		return i + 1
+	}
+}
+
+// isColour reports whether an escape sequence is SGR, which only styles text.
+func isColour(seq string) bool {
+	body, ok := strings.CutPrefix(seq, "\x1b[")
+	if !ok || !strings.HasSuffix(body, "m") {
+		return false
+	}
+	return strings.Trim(body[:len(body)-1], "0123456789;:") == ""
+}
