@@ -44,6 +44,11 @@ func (c Cursor) Union(d Cursor) Cursor {
 	return Cursor{N: c.N, Holes: append(c.Holes.intersect(d.Holes), holes...)}
 }
 
+// equal reports whether c and d cover the same.
+func (c Cursor) equal(d Cursor) bool {
+	return c.N == d.N && slices.Equal(c.Holes, d.Holes)
+}
+
 // Clip is c as it was when n was the highest id: what lies above is cut off.
 func (c Cursor) Clip(n int64) Cursor {
 	if n >= c.N {

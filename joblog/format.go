@@ -47,12 +47,12 @@ func (f Format) AppendRetry(b []byte, wait time.Duration) []byte {
 // AppendEnd appends the terminal event. If sent differs from c, a client that
 // reconnects would be given rows again that it does not want: the event then
 // carries c as its id.
-func (f Format) AppendEnd(b []byte, state string, c Cursor, sent string) []byte {
+func (f Format) AppendEnd(b []byte, state string, c, sent Cursor) []byte {
 	if f == Text {
 		b = append(b, "-- job "...)
 		return append(appendPlain(b, state), '\n')
 	}
-	if f == SSE && c.String() != sent {
+	if f == SSE && !c.equal(sent) {
 		b = appendID(b, c)
 	}
 	if f == SSE {

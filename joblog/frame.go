@@ -17,6 +17,8 @@ type Frame struct {
 	Rank Rank
 	// Millis is the event's time in milliseconds since 1970.
 	Millis int64
+	// Cursor is what a viewer has who was sent everything up to this frame.
+	Cursor Cursor
 
 	sse  []byte // the whole SSE frame
 	json int    // where in it the JSON begins; it ends two line feeds before the end
@@ -31,7 +33,7 @@ func NewFrame(e *Event, c Cursor) Frame {
 	start := len(b)
 	b = appendLog(b, e)
 	b = append(b, "\n\n"...)
-	return Frame{ID: e.ID, Rank: rankOf(e.Severity), Millis: e.Millis(), sse: b, json: start}
+	return Frame{ID: e.ID, Rank: rankOf(e.Severity), Millis: e.Millis(), Cursor: c, sse: b, json: start}
 }
 
 // SSE is the event as a Server-Sent Events frame. It must not be changed.
@@ -43,8 +45,8 @@ func (f *Frame) JSON() []byte { return f.sse[f.json : len(f.sse)-2] }
 
 // size is what the frame occupies in memory, in bytes.
 func (f *Frame) size() int {
-	const overhead = 64
-	return overhead + cap(f.sse)
+	const overhead = 96
+	return overhead + cap(f.sse) + 16*len(f.Cursor.Holes)
 }
 
 func appendID(b []byte, c Cursor) []byte {

@@ -37,6 +37,9 @@ func (t *trail) step(pos Cursor, id int64) Cursor {
 	return t.at
 }
 
+// arrive is the cursor of a viewer who has all that pos covers.
+func (t *trail) arrive(pos Cursor) Cursor { return t.step(t.reach(pos, nil), pos.N) }
+
 // remember adds ids to own and forgets those below low: no hole is there, so
 // none will be merged there.
 func (t *trail) remember(ids []int64, low int64) {

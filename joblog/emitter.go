@@ -1,0 +1,162 @@
+package joblog
+
+import "sync"
+
+// Emitter is the shared tail of one watched job: a ring of ready-made frames,
+// bounded by whoever calls Trim, and a signal that there is more.
+//
+// Frames have numbers in the order they were appended. A viewer who asks for a
+// number that has fallen off the ring reads the store instead, so that a slow
+// viewer costs nothing but its cursor.
+//
+// One goroutine appends; any number read.
+type Emitter struct {
+	job string
+
+	mu     sync.RWMutex
+	trail  trail
+	ring   []Frame
+	first  int64 // number of ring[0]
+	bytes  int
+	wake   chan struct{} // closed, and replaced, when anything below or above changes
+	end    Ending
+	closed bool // nothing more will be appended; end says why
+}
+
+// Ending says why an emitter will have no more frames.
+type Ending struct {
+	// State is the terminal state of the job.
+	State string
+	// Cursor is what a viewer has who was sent everything.
+	Cursor Cursor
+	// Rewound is true if the store went back in time instead: nothing that was
+	// sent can be relied on.
+	Rewound bool
+}
+
+// NewEmitter makes the emitter of a job. Open must be called before Append.
+func NewEmitter(job string) *Emitter {
+	return &Emitter{job: job, wake: make(chan struct{})}
+}
+
+// Job is the id of the emitter's job.
+func (e *Emitter) Job() string { return e.job }
+
+// Open says from where on rows will be appended: those that pos covers never are.
+func (e *Emitter) Open(pos Cursor) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.trail = trail{at: pos, known: pos.N}
+}
+
+// Append adds the job's rows of one tick, ascending by id, after which the
+// tail stands at pos.
+func (e *Emitter) Append(pos Cursor, events []Event) {
+	ids := make([]int64, len(events))
+	for i := range events {
+		ids[i] = events[i].ID
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	reached := e.trail.reach(pos, ids)
+	for i := range events {
+		f := NewFrame(&events[i], e.trail.step(reached, ids[i]))
+		e.ring = append(e.ring, f)
+		e.bytes += f.size()
+	}
+	e.signal()
+}
+
+// Complete says that the job has ended and all its rows were appended. The
+// tail stands at pos.
+func (e *Emitter) Complete(state string, pos Cursor) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.end, e.closed = Ending{State: state, Cursor: e.trail.arrive(pos)}, true
+	e.signal()
+}
+
+// Rewind says that the store went back in time.
+func (e *Emitter) Rewind() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.end, e.closed = Ending{Rewound: true}, true
+	e.signal()
+}
+
+// signal wakes all who wait. The caller holds mu.
+func (e *Emitter) signal() {
+	close(e.wake)
+	e.wake = make(chan struct{})
+}
+
+// Ending is why the emitter will have no more frames; ok is false while it may
+// have.
+func (e *Emitter) Ending() (end Ending, ok bool) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.end, e.closed
+}
+
+// Next is the number that the next frame will have.
+func (e *Emitter) Next() int64 {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.first + int64(len(e.ring))
+}
+
+// Wait returns a channel that is closed once there is a frame with this number
+// or the emitter has ended.
+func (e *Emitter) Wait(number int64) <-chan struct{} {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if e.closed || number < e.first+int64(len(e.ring)) {
+		return done
+	}
+	return e.wake
+}
+
+// done is a channel that needs no waiting.
+var done = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// Range calls yield with the frames from a number on until it returns false,
+// and returns the number of the first frame it was not called with. ok is
+// false if the number has fallen off the ring. yield must be quick, and must
+// not call the emitter.
+func (e *Emitter) Range(number int64, yield func(*Frame) bool) (next int64, ok bool) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if number < e.first {
+		return number, false
+	}
+	for i := int(number - e.first); i < len(e.ring); i++ {
+		if !yield(&e.ring[i]) {
+			return e.first + int64(i), true
+		}
+	}
+	return e.first + int64(len(e.ring)), true
+}
+
+// Size is how much memory the ring takes, in bytes.
+func (e *Emitter) Size() int {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.bytes
+}
+
+// Trim drops the oldest frames until the ring takes no more than size bytes.
+func (e *Emitter) Trim(size int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := 0
+	for ; n < len(e.ring) && e.bytes > size; n++ {
+		e.bytes -= e.ring[n].size()
+	}
+	clear(e.ring[:n]) // the array lives on until append outgrows it
+	e.ring = e.ring[n:]
+	e.first += int64(n)
+}

@@ -1,0 +1,248 @@
+package joblog
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// chunk is about how many bytes one Pull appends at most: what is worth one
+// write to a connection.
+const chunk = 64 << 10
+
+// Source is where a stream gets the rows that its emitter does not have.
+type Source interface {
+	// Read returns one page of one job's log.
+	Read(ctx context.Context, q Query) (Page, error)
+	// Position is where the tail of the store stands. Rows that it covers may
+	// be missing from emitters; rows that it does not cover, and that appear
+	// later, will be appended to them.
+	Position() Cursor
+}
+
+// Options say what of a log a viewer wants, and how.
+type Options struct {
+	Format Format
+	// After is what the viewer has.
+	After Cursor
+	// Tail is how many of the newest rows are wanted of what a viewer lacks when
+	// it comes; all if it is negative. It overrides After.
+	Tail int
+	// Rank is the lowest rank of the rows wanted.
+	Rank Rank
+	// Since is the earliest time of the rows wanted, in milliseconds since 1970.
+	Since int64
+	// Once ends the stream when the backlog was sent.
+	Once bool
+}
+
+// wants reports whether a row passes the filters.
+func (o *Options) wants(rank Rank, millis int64) bool {
+	return rank >= o.Rank && millis >= o.Since
+}
+
+// State is what is to be done after a Pull.
+type State uint8
+
+// The states of a stream.
+const (
+	More    State = iota // call Pull again
+	Idle                 // wait for Wake, then call Pull
+	Ended                // there is nothing more, and the end was pulled
+	Rewound              // the store went back in time: begin anew
+)
+
+// Stream is one viewer's loop over a job's log: it replays from the store what
+// the viewer lacks, then follows the emitter, and replays again if it falls
+// behind the ring. It is used by one goroutine at a time.
+type Stream struct {
+	src  Source
+	em   *Emitter
+	opts Options
+
+	trail  trail // of what was replayed
+	live   bool
+	next   int64   // live: number of the next frame; else where to go live
+	target Cursor  // not live: how far to replay
+	page   []Event // not live: read and not yet pulled
+	pos    Cursor  // not live: target as the trail sees it after page
+	last   bool    // not live: page is the last one up to target
+	latest Cursor  // live: of the last frame passed
+	sent   Cursor  // the last one that went out as an id
+	rows   int64   // rows pulled
+	told   bool    // the viewer knows that it has caught up
+}
+
+// NewStream makes the stream of a viewer of em's job, which must be open.
+func NewStream(src Source, em *Emitter, opts Options) *Stream {
+	s := &Stream{src: src, em: em, opts: opts, sent: opts.After}
+	s.replay(opts.After)
+	return s
+}
+
+// replay makes the stream read from the store what lacks in c.
+func (s *Stream) replay(c Cursor) {
+	// The order of these two matters: a row that target does not cover is
+	// appended to the emitter after now, so its number is next or above.
+	s.next = s.em.Next()
+	s.target = s.src.Position()
+	s.trail = trail{at: c, known: c.N}
+	s.live, s.last, s.page = false, false, nil
+}
+
+// Rows is the number of rows pulled so far.
+func (s *Stream) Rows() int64 { return s.rows }
+
+// Wake returns a channel that is closed when there is something to pull.
+func (s *Stream) Wake() <-chan struct{} { return s.em.Wait(s.next) }
+
+// Pull appends what comes next to b. If it fails, b has what came before the
+// failure and Pull may be called again.
+func (s *Stream) Pull(ctx context.Context, b []byte) ([]byte, State, error) {
+	if end, ok := s.em.Ending(); ok && end.Rewound {
+		return b, Rewound, nil
+	}
+	if !s.live {
+		return s.pullPage(ctx, b)
+	}
+	return s.pullRing(b)
+}
+
+func (s *Stream) pullPage(ctx context.Context, b []byte) ([]byte, State, error) {
+	if len(s.page) == 0 && !s.last {
+		if err := s.readPage(ctx); err != nil {
+			return b, More, fmt.Errorf("reading the log: %w", err)
+		}
+	}
+	limit := len(b) + chunk
+	for len(s.page) > 0 && len(b) < limit {
+		b = s.appendRow(b, &s.page[0])
+		s.page = s.page[1:]
+	}
+	if len(s.page) > 0 || !s.last {
+		return b, More, nil
+	}
+	s.trail.arrive(s.target)
+	s.live, s.page, s.latest = true, nil, s.trail.at
+	return b, More, nil
+}
+
+func (s *Stream) appendRow(b []byte, e *Event) []byte {
+	c := s.trail.step(s.pos, e.ID)
+	if !s.opts.wants(rankOf(e.Severity), e.Millis()) {
+		return b
+	}
+	f := NewFrame(e, c)
+	s.rows++
+	s.sent = c
+	return s.opts.Format.AppendFrame(b, &f)
+}
+
+// readPage reads the next page, of rows that target covers.
+func (s *Stream) readPage(ctx context.Context) error {
+	if s.opts.Tail >= 0 {
+		start, err := s.seek(ctx)
+		if err != nil {
+			return err
+		}
+		s.trail = trail{at: start, known: start.N}
+		s.opts.Tail = -1
+	}
+	page, err := s.src.Read(ctx, Query{Job: s.em.job, After: s.trail.at, UpTo: s.target})
+	if err != nil {
+		return err
+	}
+	s.page, s.last = page.Events, !page.More
+	ids := make([]int64, len(page.Events))
+	for i := range ids {
+		ids[i] = page.Events[i].ID
+	}
+	s.pos = s.trail.reach(s.target, ids)
+	return nil
+}
+
+// seek finds the cursor after which there are as many rows as the viewer
+// wants. It pages backwards, since the filters decide which rows count.
+func (s *Stream) seek(ctx context.Context) (Cursor, error) {
+	wanted, upTo, limit := s.opts.Tail, s.target, PageRows
+	if s.opts.Rank == 0 && s.opts.Since == 0 {
+		limit = min(wanted, PageRows)
+	}
+	for wanted > 0 {
+		page, err := s.src.Read(ctx, Query{Job: s.em.job, UpTo: upTo, Last: true, Limit: limit})
+		if err != nil {
+			return Cursor{}, err
+		}
+		for _, e := range slices.Backward(page.Events) {
+			if s.opts.wants(rankOf(e.Severity), e.Millis()) {
+				wanted--
+			}
+			upTo = upTo.Clip(e.ID - 1)
+			if wanted == 0 {
+				return upTo, nil
+			}
+		}
+		if !page.More {
+			return Cursor{}, nil
+		}
+	}
+	return upTo, nil
+}
+
+func (s *Stream) pullRing(b []byte) ([]byte, State, error) {
+	limit := len(b) + chunk
+	next, ok := s.em.Range(s.next, func(f *Frame) bool {
+		if len(b) >= limit {
+			return false
+		}
+		b = s.appendFrame(b, f)
+		return true
+	})
+	if !ok {
+		s.replay(s.trail.at.Union(s.latest))
+		return b, More, nil
+	}
+	s.next = next
+	if len(b) >= limit {
+		return b, More, nil
+	}
+	return s.rest(b)
+}
+
+func (s *Stream) appendFrame(b []byte, f *Frame) []byte {
+	if s.trail.at.Covers(f.ID) {
+		return b // the replay had it
+	}
+	s.latest = f.Cursor
+	if !s.opts.wants(f.Rank, f.Millis) {
+		return b
+	}
+	s.rows++
+	s.sent = f.Cursor
+	return s.opts.Format.AppendFrame(b, f)
+}
+
+// rest appends what follows the newest frame: the end, or that the viewer has
+// caught up.
+func (s *Stream) rest(b []byte) ([]byte, State, error) {
+	if end, ok := s.em.Ending(); ok && !end.Rewound {
+		if s.next < s.em.Next() {
+			return b, More, nil // appended since the ring was looked at
+		}
+		c := s.have().Union(end.Cursor)
+		return s.opts.Format.AppendEnd(b, end.State, c, s.sent), Ended, nil
+	}
+	if s.opts.Once {
+		return b, Ended, nil
+	}
+	if !s.told {
+		s.told = true
+		c := s.have()
+		s.sent = c
+		b = s.opts.Format.AppendNotice(b, CaughtUp, "", &c)
+	}
+	return b, Idle, nil
+}
+
+// have is what the viewer has.
+func (s *Stream) have() Cursor { return s.trail.at.Union(s.latest) }
