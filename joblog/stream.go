@@ -30,7 +30,8 @@ type Options struct {
 	Tail int
 	// Rank is the lowest rank of the rows wanted.
 	Rank Rank
-	// Since is the earliest time of the rows wanted, in milliseconds since 1970.
+	// Since is the earliest time of the rows wanted, in milliseconds since 1970;
+	// 0 for all. Rows without a time are before it.
 	Since int64
 	// Once ends the stream when the backlog was sent.
 	Once bool
@@ -38,7 +39,7 @@ type Options struct {
 
 // wants reports whether a row passes the filters.
 func (o *Options) wants(rank Rank, millis int64) bool {
-	return rank >= o.Rank && millis >= o.Since
+	return rank >= o.Rank && (o.Since == 0 || millis >= o.Since)
 }
 
 // State is what is to be done after a Pull.
@@ -94,7 +95,12 @@ func (s *Stream) replay(c Cursor) {
 func (s *Stream) Rows() int64 { return s.rows }
 
 // Wake returns a channel that is closed when there is something to pull.
-func (s *Stream) Wake() <-chan struct{} { return s.em.Wait(s.next) }
+func (s *Stream) Wake() <-chan struct{} {
+	if !s.live {
+		return done
+	}
+	return s.em.Wait(s.next)
+}
 
 // Pull appends what comes next to b. If it fails, b has what came before the
 // failure and Pull may be called again.

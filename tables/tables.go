@@ -112,3 +112,6 @@ func (t *Tables) Identity() string {
 func Quote(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
+
+// HasOwner reports whether jobs have an owner.
+func (t *Tables) HasOwner() bool { return t.Jobs.Owner != "" }

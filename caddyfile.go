@@ -1,0 +1,224 @@
+package caddyjobs
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/dustin/go-humanize"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption("jobs", parseApp)
+	httpcaddyfile.RegisterHandlerDirective("jobs_ingest", parseIngest)
+	httpcaddyfile.RegisterHandlerDirective("jobs_logs", parseLogs)
+	// Before all that answers any request, so that they can stand in one site.
+	httpcaddyfile.RegisterDirectiveOrder("jobs_ingest", httpcaddyfile.Before, "respond")
+	httpcaddyfile.RegisterDirectiveOrder("jobs_logs", httpcaddyfile.After, "jobs_ingest")
+}
+
+// parseApp reads the global option
+//
+//	jobs {
+//		store         <driver> [<name>] { … }
+//		poll_interval <duration>
+//		linger        <duration>
+//		heartbeat     <duration>
+//		history       <size>
+//		demo
+//	}
+func parseApp(d *caddyfile.Dispenser, earlier any) (any, error) {
+	d.Next()
+	if earlier != nil {
+		return nil, d.Err("the option jobs is given twice")
+	}
+	app := new(App)
+	err := parseBlock(d, map[string]func() error{
+		"store":         func() error { return parseStore(d, app) },
+		"poll_interval": func() error { return parseDuration(d, &app.PollInterval) },
+		"linger":        func() error { return parseDuration(d, &app.Linger) },
+		"heartbeat":     func() error { return parseDuration(d, &app.Heartbeat) },
+		"history":       func() error { return parseSize(d, &app.History) },
+		"demo":          func() error { return parseFlag(d, &app.Demo) },
+	}, "store")
+	if err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "jobs", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+func parseStore(d *caddyfile.Dispenser, app *App) error {
+	if !d.NextArg() {
+		return d.Err("store: say which driver, such as: store postgres { … }")
+	}
+	driver, name := d.Val(), defaultStore
+	if d.NextArg() {
+		name = d.Val()
+	}
+	if app.StoresRaw[name] != nil {
+		return d.Errf("there are two stores named %s; give each a name: store %s <name>", name, driver)
+	}
+	id := "jobs.stores." + driver
+	if _, err := caddy.GetModule(id); err != nil {
+		return d.Errf("unknown store driver %q; known are %s", driver, strings.Join(drivers(), ", "))
+	}
+	module, err := caddyfile.UnmarshalModule(d, id)
+	if err != nil {
+		return err
+	}
+	if app.StoresRaw == nil {
+		app.StoresRaw = map[string]json.RawMessage{}
+	}
+	app.StoresRaw[name] = caddyconfig.JSONModuleObject(module, "driver", driver, nil)
+	return nil
+}
+
+// drivers are the names of the store drivers in this binary.
+func drivers() (names []string) {
+	for _, m := range caddy.GetModules("jobs.stores") {
+		names = append(names, m.ID.Name())
+	}
+	return names
+}
+
+// parseLogs reads the directive
+//
+//	jobs_logs [<matcher>] {
+//		store   <name>
+//		path    <pattern>
+//		job     <placeholder>
+//		owner   <placeholder>
+//		cors    <origins...>
+//		pending <duration>
+//	}
+func parseLogs(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next()
+	l := new(Logs)
+	return l, parseBlock(h.Dispenser, map[string]func() error{
+		"store":   func() error { return parseWord(h.Dispenser, &l.Store) },
+		"path":    func() error { return parseWord(h.Dispenser, &l.Path) },
+		"job":     func() error { return parseWord(h.Dispenser, &l.Job) },
+		"owner":   func() error { return parseWord(h.Dispenser, &l.Owner) },
+		"cors":    func() error { return parseWords(h.Dispenser, &l.CORS) },
+		"pending": func() error { return parseDuration(h.Dispenser, &l.Pending) },
+	})
+}
+
+// parseIngest reads the directive
+//
+//	jobs_ingest [<matcher>] {
+//		store      <name>
+//		path       <pattern>
+//		state_path <pattern>
+//		job        <placeholder>
+//		max_size   <size>
+//		allow      public
+//	}
+func parseIngest(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next()
+	i := new(Ingest)
+	return i, parseBlock(h.Dispenser, map[string]func() error{
+		"store":      func() error { return parseWord(h.Dispenser, &i.Store) },
+		"path":       func() error { return parseWord(h.Dispenser, &i.Path) },
+		"state_path": func() error { return parseWord(h.Dispenser, &i.StatePath) },
+		"job":        func() error { return parseWord(h.Dispenser, &i.Job) },
+		"max_size":   func() error { return parseSize(h.Dispenser, &i.MaxSize) },
+		"allow": func() error {
+			var whom string
+			if err := parseWord(h.Dispenser, &whom); err != nil {
+				return err
+			}
+			if i.Public = whom == "public"; !i.Public {
+				return h.Errf("allow: %q is not known; only public is", whom)
+			}
+			return nil
+		},
+	})
+}
+
+// parseBlock reads a block of options, each of them once unless it is among
+// the repeatable ones.
+func parseBlock(d *caddyfile.Dispenser, options map[string]func() error, repeatable ...string) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	seen := map[string]bool{}
+	for _, name := range repeatable {
+		seen[name] = false
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		name := d.Val()
+		parse, known := options[name]
+		switch repeated := seen[name]; {
+		case !known:
+			return d.Errf("unknown option %q", name)
+		case repeated:
+			return d.Errf("%s is given twice", name)
+		}
+		if _, again := seen[name]; !again {
+			seen[name] = true
+		}
+		if err := parse(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func parseWord(d *caddyfile.Dispenser, word *string) error {
+	option := d.Val()
+	if !d.AllArgs(word) {
+		return d.ArgErr()
+	}
+	if *word == "" {
+		return d.Errf("%s has an empty value", option)
+	}
+	return nil
+}
+
+func parseWords(d *caddyfile.Dispenser, words *[]string) error {
+	if *words = d.RemainingArgs(); len(*words) == 0 {
+		return d.ArgErr()
+	}
+	return nil
+}
+
+func parseFlag(d *caddyfile.Dispenser, flag *bool) error {
+	*flag = true
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	return nil
+}
+
+func parseDuration(d *caddyfile.Dispenser, duration *caddy.Duration) error {
+	option, word := d.Val(), ""
+	if err := parseWord(d, &word); err != nil {
+		return err
+	}
+	parsed, err := caddy.ParseDuration(word)
+	if err != nil || parsed <= 0 {
+		return d.Errf("%s: %q is not a duration above zero, such as %s", option, word, 90*time.Second)
+	}
+	*duration = caddy.Duration(parsed)
+	return nil
+}
+
+func parseSize(d *caddyfile.Dispenser, size *int64) error {
+	option, word := d.Val(), ""
+	if err := parseWord(d, &word); err != nil {
+		return err
+	}
+	parsed, err := humanize.ParseBytes(word)
+	const largest = 1 << 40
+	if err != nil || parsed == 0 || parsed > largest {
+		return d.Errf("%s: %q is not a size, such as 64MiB", option, word)
+	}
+	*size = int64(parsed)
+	return nil
+}

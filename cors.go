@@ -1,0 +1,55 @@
+package caddyjobs
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+)
+
+// preflightAge is how long, in seconds, a browser may remember a preflight's
+// answer. Two hours is the most that Chromium takes.
+const preflightAge = "7200"
+
+// cors are the origins whose pages may read streams: scheme, host and, unless
+// it is the scheme's own, port.
+type cors []string
+
+// validate reports the first entry that is not an origin.
+func (c cors) validate() error {
+	for _, origin := range c {
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+			return fmt.Errorf("cors: %q is not an origin; write it as browsers do, such as https://app.example.com", origin)
+		}
+	}
+	return nil
+}
+
+// allow lets the page that asks read the response, if its origin is allowed.
+func (c cors) allow(w http.ResponseWriter, r *http.Request) bool {
+	if len(c) == 0 {
+		return false
+	}
+	w.Header().Add("Vary", "Origin")
+	origin := r.Header.Get("Origin")
+	if !slices.Contains(c, origin) {
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Origin", origin)
+	w.Header().Set("Access-Control-Allow-Credentials", "true")
+	return true
+}
+
+// preflight answers a browser that asks whether it may ask. It returns false if
+// the request is none of that kind, or of a foreign origin.
+func (c cors) preflight(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" || !c.allow(w, r) {
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD")
+	w.Header().Set("Access-Control-Allow-Headers", "Accept, Authorization, Cache-Control, Last-Event-ID")
+	w.Header().Set("Access-Control-Max-Age", preflightAge)
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}

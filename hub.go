@@ -1,0 +1,227 @@
+package caddyjobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+)
+
+// callTimeout bounds one call of a store: a connection that hangs must not
+// hang the streams. It is generous; stores have bounds of their own.
+const callTimeout = 15 * time.Second
+
+// hubs are the stores in use, by joblog.Driver.Key. Each app and each stream
+// holds a reference, so a config reload leaves streams and their store alone.
+var hubs = caddy.NewUsagePool()
+
+// hub is what all users of one store share: the store, its emitters, and the
+// poller that feeds them. It starts nothing before the first viewer comes.
+type hub struct {
+	key    string
+	store  joblog.Store
+	log    *slog.Logger
+	health *health
+	lookup *lookup
+
+	tunables atomic.Pointer[tunables]
+	position atomic.Pointer[joblog.Cursor]
+	wake     chan struct{} // holds one token if the poller should look
+
+	life  context.Context // ends with Destruct
+	end   context.CancelFunc
+	begin sync.Once // starts the poller
+	work  sync.WaitGroup
+
+	mu      sync.Mutex
+	watched map[string]*watched // by job
+	live    int                 // how many of them have not ended
+	changed bool                // watched changed since the poller looked
+	ask     []string            // jobs whose states may have changed
+	waiting *pass               // of the viewers that came since the last tick began
+	apps    int                 // how many running configs use the hub
+	drain   chan struct{}       // closed when streams are to end
+}
+
+// tunables are settings that a config reload changes in place.
+type tunables struct {
+	interval time.Duration // between polls
+	linger   time.Duration // of emitters after the end of their job
+	history  int           // bytes of all rings together
+}
+
+// lease returns the hub of a driver, making it if there is none. It must be
+// given back by release.
+func lease(driver joblog.Driver) (*hub, error) {
+	key := driver.Key()
+	value, _, err := hubs.LoadOrNew(key, func() (caddy.Destructor, error) { return newHub(key, driver), nil })
+	if err != nil {
+		return nil, err
+	}
+	return value.(*hub), nil
+}
+
+func (h *hub) release() {
+	if _, err := hubs.Delete(h.key); err != nil {
+		h.log.Error("closing a store", "error", err)
+	}
+}
+
+func newHub(key string, driver joblog.Driver) *hub {
+	h := &hub{
+		key: key, log: slog.New(logHandler{}), wake: make(chan struct{}, 1),
+		watched: map[string]*watched{}, drain: make(chan struct{}),
+	}
+	h.life, h.end = context.WithCancel(context.Background())
+	h.store = driver.Open(h.log)
+	h.health = &health{log: h.log}
+	h.lookup = &lookup{ask: h.jobs, run: h.work.Go}
+	h.tunables.Store(&tunables{interval: defaultPollInterval, linger: defaultLinger, history: defaultHistory})
+	h.position.Store(new(joblog.Cursor))
+	return h
+}
+
+// Destruct ends the poller, waits for it, and closes the store. The pool calls
+// it when nobody uses the hub any more.
+func (h *hub) Destruct() error {
+	h.end()
+	h.work.Wait()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, w := range h.watched { // all have ended: nobody is there to watch
+		w.linger.Stop()
+	}
+	return h.store.Close()
+}
+
+// join counts an app among the hub's, whose settings hold from now on.
+func (h *hub) join(t tunables) {
+	h.tunables.Store(&t)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.apps++
+	select {
+	case <-h.drain: // by an earlier config; its streams have this channel, or will
+		h.drain = make(chan struct{})
+	default:
+	}
+}
+
+// leave ends an app's use. If it was the last one, no config has the store any
+// more, and its streams are to end.
+func (h *hub) leave() {
+	h.mu.Lock()
+	h.apps--
+	last := h.apps == 0
+	h.mu.Unlock()
+	if last {
+		h.close()
+	}
+}
+
+// close asks all streams to end.
+func (h *hub) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	select {
+	case <-h.drain:
+	default:
+		close(h.drain)
+	}
+}
+
+// draining returns a channel that is closed when streams are to end.
+func (h *hub) draining() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.drain
+}
+
+// drainAll asks the streams of all stores to end: the process is to exit, and
+// some may be of configs that are gone.
+func drainAll() {
+	hubs.Range(func(_, value any) bool {
+		value.(*hub).close()
+		return true
+	})
+}
+
+// Position is where the tail of the store stood after the last tick.
+func (h *hub) Position() joblog.Cursor { return *h.position.Load() }
+
+// Read reads a page from the store. It may return errStoreDown.
+func (h *hub) Read(ctx context.Context, q joblog.Query) (page joblog.Page, err error) {
+	err = h.call(ctx, func(ctx context.Context) (err error) {
+		page, err = h.store.Read(ctx, q)
+		return err
+	})
+	return page, err
+}
+
+// newest is the highest id that the store ever gave out; ok is false if it
+// does not know. It may return errStoreDown.
+func (h *hub) newest(ctx context.Context) (id int64, ok bool, err error) {
+	s, ok := h.store.(joblog.Newester)
+	if !ok {
+		return 0, false, nil
+	}
+	err = h.call(ctx, func(ctx context.Context) (err error) {
+		id, err = s.Newest(ctx)
+		return err
+	})
+	return id, true, err
+}
+
+func (h *hub) jobs(ids []string) (jobs map[string]joblog.Job, err error) {
+	err = h.call(h.life, func(ctx context.Context) (err error) {
+		jobs, err = h.store.Jobs(ctx, ids)
+		return err
+	})
+	return jobs, err
+}
+
+// errStoreDown is wrapped by the errors of calls that failed because the store
+// does not answer.
+var errStoreDown = errors.New("the store does not answer")
+
+// call calls the store, unless it is known not to answer and it is too early
+// to try again. The outcome counts for its health. Errors wrap errStoreDown,
+// unless ctx ended.
+func (h *hub) call(ctx context.Context, do func(context.Context) error) error {
+	err := h.health.refused()
+	if err == nil {
+		bounded, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		if err = do(bounded); ctx.Err() != nil {
+			return ctx.Err()
+		}
+		h.health.report(err)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errStoreDown, err)
+	}
+	return nil
+}
+
+// poke makes the poller look now.
+func (h *hub) poke() {
+	select {
+	case h.wake <- struct{}{}:
+	default: // it will
+	}
+}
+
+// pokeState makes the poller look at a job's state now.
+func (h *hub) pokeState(job string) {
+	h.mu.Lock()
+	h.ask = append(h.ask, job)
+	h.mu.Unlock()
+	h.poke()
+}

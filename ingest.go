@@ -1,0 +1,240 @@
+package caddyjobs
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+)
+
+const (
+	defaultStatePath = "/jobs/{id}/state"
+	defaultMaxSize   = 8 << 20
+	maxKey           = 255 // bytes of an Idempotency-Key
+)
+
+func init() { caddy.RegisterModule(new(Ingest)) }
+
+// Ingest is the handler http.handlers.jobs_ingest. It takes events by POST on
+// the path of a log, and a job's state by PUT on the path of the state. It
+// takes them only from loopback and unix-socket peers, and from users that an
+// authentication handler before it let in. Other requests go to the next
+// handler.
+type Ingest struct {
+	// Store is the name of the store that has the jobs. Default: default.
+	Store string `json:"store,omitempty"`
+	// Path is the path of the logs, in which the segment {id} stands for the
+	// job's id. Default: /jobs/{id}/logs. Not to be used with job.
+	Path string `json:"path,omitempty"`
+	// StatePath is the path of the states. Default: /jobs/{id}/state. Not to be
+	// used with job.
+	StatePath string `json:"state_path,omitempty"`
+	// Job is the job's id, with placeholders, for paths of another shape. All
+	// POST and PUT requests that the route's matchers let through are then for
+	// it, but those for which it is empty. Default: none.
+	Job string `json:"job,omitempty"`
+	// MaxSize is the size of the largest body taken, in bytes. Default: 8388608
+	// (8 MiB).
+	MaxSize int64 `json:"max_size,omitempty"`
+	// Public takes events and states from anybody. Default: false.
+	Public bool `json:"public,omitempty"`
+
+	app *App
+	log *zap.Logger
+}
+
+// CaddyModule describes the module.
+func (*Ingest) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.jobs_ingest", New: func() caddy.Module { return new(Ingest) }}
+}
+
+// Provision finds the app and its store.
+func (i *Ingest) Provision(ctx caddy.Context) (err error) {
+	if i.Job != "" && (i.Path != "" || i.StatePath != "") {
+		return errors.New("path and state_path exclude job")
+	}
+	if i.Path == "" {
+		i.Path = defaultPath
+	}
+	if i.StatePath == "" {
+		i.StatePath = defaultStatePath
+	}
+	if i.MaxSize == 0 {
+		i.MaxSize = defaultMaxSize
+	}
+	i.log = ctx.Logger()
+	i.app, err = jobsApp(ctx, i.Store)
+	return err
+}
+
+// Validate reports settings that cannot work.
+func (i *Ingest) Validate() error {
+	if i.MaxSize < 0 {
+		return fmt.Errorf("max_size is %d bytes; it must not be negative", i.MaxSize)
+	}
+	if err := pattern(i.Path).validate(); err != nil {
+		return err
+	}
+	if err := pattern(i.StatePath).validate(); err != nil {
+		return fmt.Errorf("state_%w", err)
+	}
+	return nil
+}
+
+// ServeHTTP takes events or a state, or passes the request on.
+func (i *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	var path pattern
+	var take func(r *http.Request, job string, body []byte) (any, error)
+	switch r.Method {
+	case http.MethodPost:
+		path, take = pattern(i.Path), i.takeEvents
+	case http.MethodPut:
+		path, take = pattern(i.StatePath), i.takeState
+	default:
+		return next.ServeHTTP(w, r)
+	}
+	job, ok := i.jobID(r, path)
+	if !ok {
+		return next.ServeHTTP(w, r)
+	}
+	answer, err := i.serve(w, r, job, take)
+	if err != nil {
+		i.refuse(w, err)
+		return nil
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	return json.NewEncoder(w).Encode(answer)
+}
+
+func (i *Ingest) jobID(r *http.Request, path pattern) (id string, ok bool) {
+	if i.Job == "" {
+		return path.match(r)
+	}
+	id = replace(r, i.Job)
+	return id, id != ""
+}
+
+// serve lets the body be taken, if the client may send it.
+func (i *Ingest) serve(w http.ResponseWriter, r *http.Request, job string,
+	take func(*http.Request, string, []byte) (any, error),
+) (any, error) {
+	if err := i.admit(r); err != nil {
+		return nil, err
+	}
+	if !possible(job) {
+		return nil, fmt.Errorf("%w: no job can have this id; ids are of 1 to %d bytes without control characters", joblog.ErrInvalid, maxJobID)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, i.MaxSize))
+	if err != nil {
+		return nil, err
+	}
+	return take(r, job, body)
+}
+
+func (i *Ingest) takeEvents(r *http.Request, job string, body []byte) (any, error) {
+	key := r.Header.Get("Idempotency-Key")
+	if len(key) > maxKey {
+		return nil, fmt.Errorf("%w: the Idempotency-Key is longer than %d bytes", joblog.ErrInvalid, maxKey)
+	}
+	events, err := parseEvents(r.Header, body)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := i.app.append(r.Context(), i.Store, joblog.Batch{Job: job, Events: events, Key: key, Digest: digest(job, body)})
+	return struct {
+		IDs []int64 `json:"ids"`
+	}{ids}, err
+}
+
+// digest tells the contents of requests apart.
+func digest(job string, body []byte) string {
+	sum := sha256.Sum256(append([]byte(job+"\x00"), body...))
+	return hex.EncodeToString(sum[:])
+}
+
+func (i *Ingest) takeState(r *http.Request, job string, body []byte) (any, error) {
+	state, err := parseState(body)
+	if err != nil {
+		return nil, err
+	}
+	return state, i.app.SetState(r.Context(), i.Store, job, state.State)
+}
+
+// errForbidden is wrapped where a client may not send anything.
+var errForbidden = errors.New("not allowed")
+
+// admit returns errForbidden unless the client may send events and states.
+func (i *Ingest) admit(r *http.Request) error {
+	// A page of another site must not write through its visitor's browser.
+	if err := http.NewCrossOriginProtection().Check(r); err != nil {
+		return fmt.Errorf("%w: %w", errForbidden, err)
+	}
+	if i.Public || isLocal(r) {
+		return nil
+	}
+	if user := replace(r, "{http.auth.user.id}"); user != "" {
+		return nil
+	}
+	return fmt.Errorf("%w: events are taken from this machine and from authenticated users; put an authentication handler before jobs_ingest, or say allow public", errForbidden)
+}
+
+// isLocal reports whether a request comes from this machine, and not through
+// a proxy on it that serves strangers.
+func isLocal(r *http.Request) bool {
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip"} {
+		if r.Header.Get(name) != "" {
+			return false
+		}
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr == "" || r.RemoteAddr == "@" // a unix socket's peer has no address
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// refuse says why a request was not taken. Nothing of it is stored.
+func (i *Ingest) refuse(w http.ResponseWriter, err error) {
+	var tooLarge *http.MaxBytesError
+	status := http.StatusServiceUnavailable
+	switch {
+	case errors.As(err, &tooLarge):
+		status = http.StatusRequestEntityTooLarge
+		err = fmt.Errorf("the body is larger than %d bytes; send less at a time", tooLarge.Limit)
+	case errors.Is(err, errForbidden):
+		status = http.StatusForbidden
+	case errors.Is(err, errMediaType):
+		status = http.StatusUnsupportedMediaType
+	case errors.Is(err, joblog.ErrInvalid):
+		status = http.StatusBadRequest
+	case errors.Is(err, joblog.ErrUnknownJob):
+		status = http.StatusNotFound
+	case errors.Is(err, joblog.ErrKeyReused):
+		status = http.StatusUnprocessableEntity
+	case errors.Is(err, joblog.ErrUnsupported):
+		status = http.StatusNotImplemented
+	default:
+		i.log.Error("the store took no events", zap.Error(err))
+		w.Header().Set("Retry-After", "5")
+		err = errors.New("the store takes nothing at the moment; send it again, with an Idempotency-Key so that nothing is stored twice")
+	}
+	sentence(w, status, err.Error())
+}
+
+var (
+	_ caddy.Provisioner           = (*Ingest)(nil)
+	_ caddy.Validator             = (*Ingest)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Ingest)(nil)
+)

@@ -1,0 +1,246 @@
+// Package caddyjobs streams the logs of jobs from the table they are written
+// to, live, to browsers and terminals. It is a Caddy plugin: the app module
+// jobs owns the stores, http.handlers.jobs_logs serves the streams, and
+// http.handlers.jobs_ingest takes events.
+package caddyjobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+)
+
+// Defaults of the app's settings.
+const (
+	defaultPollInterval = time.Second
+	defaultLinger       = 60 * time.Second
+	defaultHeartbeat    = 15 * time.Second
+	defaultHistory      = 64 << 20
+)
+
+func init() { caddy.RegisterModule(new(App)) }
+
+// App is the app module jobs. It owns the stores that hold the jobs and their
+// logs, and all that watches them.
+type App struct {
+	// Stores are where jobs and their logs are, by name. Handlers use the one
+	// named default unless told otherwise. Default: one, an SQLite database
+	// named jobs.db in Caddy's data directory.
+	StoresRaw map[string]json.RawMessage `json:"stores,omitempty" caddy:"namespace=jobs.stores inline_key=driver"`
+	// PollInterval is how often a store is asked for news while jobs of it are
+	// watched, all of them by one query. Where the store gives hints (SQLite,
+	// and Postgres with notify) news come sooner. Default: 1s; at least 10ms.
+	PollInterval caddy.Duration `json:"poll_interval,omitempty"`
+	// Linger is how long the emitter of a job is kept after the job has
+	// completed. Default: 60s.
+	Linger caddy.Duration `json:"linger,omitempty"`
+	// Heartbeat is after how much silence a stream is sent a comment, which
+	// keeps proxies from closing it. Default: 15s; at least 1s.
+	Heartbeat caddy.Duration `json:"heartbeat,omitempty"`
+	// History is how many bytes of recent events are kept in memory for the
+	// viewers of all watched jobs together. Viewers that fall further behind
+	// are served by the store. Default: 67108864 (64 MiB).
+	History int64 `json:"history,omitempty"`
+	// Demo makes a job named demo in the default store, which must be one that
+	// makes its own tables: it writes lines, completes, and begins anew.
+	// Default: false.
+	Demo bool `json:"demo,omitempty"`
+
+	drivers map[string]joblog.Driver
+	held    []*hub
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// CaddyModule describes the module.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "jobs", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision loads the stores' drivers and sets the defaults. It opens nothing.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.setDefaults()
+	a.drivers = map[string]joblog.Driver{}
+	if len(a.StoresRaw) == 0 {
+		a.StoresRaw = map[string]json.RawMessage{defaultStore: json.RawMessage(`{"driver":"sqlite"}`)}
+	}
+	loaded, err := ctx.LoadModule(a, "StoresRaw")
+	if err != nil {
+		return fmt.Errorf("loading the stores: %w", err)
+	}
+	for name, module := range loaded.(map[string]any) {
+		driver, ok := module.(joblog.Driver)
+		if !ok {
+			return fmt.Errorf("store %s: %T is not a driver", name, module)
+		}
+		a.drivers[name] = driver
+	}
+	return nil
+}
+
+// defaultStore is the name of the store that is used where none is named.
+const defaultStore = "default"
+
+func (a *App) setDefaults() {
+	if a.PollInterval == 0 {
+		a.PollInterval = caddy.Duration(defaultPollInterval)
+	}
+	if a.Linger == 0 {
+		a.Linger = caddy.Duration(defaultLinger)
+	}
+	if a.Heartbeat == 0 {
+		a.Heartbeat = caddy.Duration(defaultHeartbeat)
+	}
+	if a.History == 0 {
+		a.History = defaultHistory
+	}
+}
+
+// Validate reports settings that cannot work.
+func (a *App) Validate() error {
+	switch {
+	case time.Duration(a.PollInterval) < 10*time.Millisecond:
+		return fmt.Errorf("poll_interval is %s; it must be at least 10ms", time.Duration(a.PollInterval))
+	case a.Linger < 0:
+		return fmt.Errorf("linger is %s; it must not be negative", time.Duration(a.Linger))
+	case time.Duration(a.Heartbeat) < time.Second:
+		return fmt.Errorf("heartbeat is %s; it must be at least 1s", time.Duration(a.Heartbeat))
+	case a.History < 0:
+		return fmt.Errorf("history is %d bytes; it must not be negative", a.History)
+	case a.Demo && a.drivers[defaultStore] == nil:
+		return errors.New("demo needs a store named default")
+	}
+	return nil
+}
+
+// Start takes up the stores, so that they outlive the previous config's end.
+// Nothing is opened before it is needed.
+func (a *App) Start() error {
+	for name := range a.drivers {
+		h, err := a.lease(name)
+		if err != nil {
+			return err
+		}
+		a.held = append(a.held, h)
+		h.join(tunables{
+			interval: time.Duration(a.PollInterval),
+			linger:   time.Duration(a.Linger),
+			history:  int(a.History) / len(a.drivers),
+		})
+	}
+	var ctx context.Context
+	ctx, a.stop = context.WithCancel(context.Background())
+	if a.Demo {
+		a.running.Go(func() { a.runDemo(ctx) })
+	}
+	return nil
+}
+
+// lease returns the hub of a store by its name, empty for the default one. It
+// must be given back by release.
+func (a *App) lease(name string) (*hub, error) {
+	if name == "" {
+		name = defaultStore
+	}
+	driver := a.drivers[name]
+	if driver == nil {
+		return nil, fmt.Errorf("there is no store named %s", name)
+	}
+	return lease(driver)
+}
+
+// Stop ends the demo and, if the process is to exit, asks all streams to end.
+// Those of a config that is replaced go on.
+func (a *App) Stop() error {
+	if a.stop != nil {
+		a.stop()
+	}
+	a.running.Wait()
+	if caddy.Exiting() {
+		drainAll()
+	}
+	return nil
+}
+
+// Cleanup gives the stores back. Streams that are still open hold theirs.
+func (a *App) Cleanup() error {
+	for _, h := range a.held {
+		h.leave()
+		h.release()
+	}
+	a.held = nil
+	return nil
+}
+
+// EmitLog appends events to a job's log, durably, and shows them to the
+// viewers on this node at once. It returns the events' ids. store is the name
+// of the store; empty for the default one. Events need a message, and may have
+// a severity (default info) and a time in milliseconds since 1970 (default
+// now).
+//
+// Its errors wrap joblog.ErrUnknownJob, joblog.ErrUnsupported and
+// joblog.ErrInvalid.
+func (a *App) EmitLog(ctx context.Context, store, job string, events ...joblog.Event) ([]int64, error) {
+	return a.append(ctx, store, joblog.Batch{Job: job, Events: events})
+}
+
+func (a *App) append(ctx context.Context, store string, b joblog.Batch) ([]int64, error) {
+	h, err := a.lease(store)
+	if err != nil {
+		return nil, err
+	}
+	defer h.release()
+	s, ok := h.store.(joblog.Appender)
+	if !ok {
+		return nil, fmt.Errorf("%w: it takes no events", joblog.ErrUnsupported)
+	}
+	ids, err := s.Append(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	h.poke()
+	return ids, nil
+}
+
+// SetState stores a job's state, durably, and shows its end, if it is one, to
+// the viewers on this node at once. store is as with EmitLog, and so are the
+// errors.
+func (a *App) SetState(ctx context.Context, store, job, state string) error {
+	h, err := a.lease(store)
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	s, ok := h.store.(joblog.StateSetter)
+	if !ok {
+		return fmt.Errorf("%w: it takes no states", joblog.ErrUnsupported)
+	}
+	if err := s.SetState(ctx, job, state); err != nil {
+		return err
+	}
+	h.pokeState(job)
+	return nil
+}
+
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.Validator    = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)
+
+// hasOwners reports whether the jobs of a store may have owners.
+func (a *App) hasOwners(store string) bool {
+	if store == "" {
+		store = defaultStore
+	}
+	d, ok := a.drivers[store].(interface{ HasOwner() bool })
+	return !ok || d.HasOwner()
+}

@@ -1,0 +1,227 @@
+package caddyjobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+)
+
+// spacing is the least time between the beginnings of two ticks: what comes
+// meanwhile is gathered.
+const spacing = 2 * time.Millisecond
+
+// poller is the one loop of a hub that reads what its emitters lack. It ticks
+// once per interval, and at once when it is poked, as long as somebody
+// watches; else it sleeps and the store has no query from it.
+type poller struct {
+	hub    *hub
+	tail   joblog.Tail        // nil if none is followed
+	listen context.CancelFunc // nil if the store's hints are not listened to
+
+	jobs     map[string]*watched // the live ones, as of the last survey
+	names    map[string]struct{} // their ids
+	passes   []*pass             // to be told of the tick that is under way
+	ask      map[string]struct{} // jobs whose states the next tick asks for
+	askedAll time.Time           // when all were asked for
+
+	started time.Time // when the last tick began
+	woken   bool      // poked since then
+	more    bool      // the last tick left something
+}
+
+// run ticks until ctx ends.
+func (p *poller) run(ctx context.Context) {
+	p.ask = map[string]struct{}{}
+	for p.wait(ctx) {
+		p.tick(ctx)
+	}
+	p.deafen()
+}
+
+// wait waits until the next tick is due. It returns false if ctx ended.
+func (p *poller) wait(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		var due <-chan time.Time
+		if at, needed := p.due(); needed {
+			d := time.Until(at)
+			if d <= 0 {
+				return true
+			}
+			due = time.After(d)
+		}
+		select {
+		case <-due:
+			return true
+		case <-p.hub.wake:
+			p.woken = true
+		case <-ctx.Done():
+		}
+	}
+	return false
+}
+
+// due is when the next tick is to be; needed is false if none is.
+func (p *poller) due() (at time.Time, needed bool) {
+	live, waiting, none := p.hub.demand()
+	waiting = waiting || len(p.passes) > 0
+	p.hear(live)
+	if !live && !waiting {
+		if p.woken = false; none {
+			p.tail = nil // the next viewer starts a new one where the store then is
+		}
+		return at, false
+	}
+	at = p.started.Add(p.hub.tunables.Load().interval)
+	if p.woken || waiting || p.more {
+		at = p.started.Add(spacing)
+	}
+	if retry := p.hub.health.retryAt(); retry.After(at) {
+		at = retry
+	}
+	return at, true
+}
+
+// tick reads once, and tells those who wait for it.
+func (p *poller) tick(ctx context.Context) {
+	p.started, p.woken = time.Now(), false
+	p.survey()
+	more, err := p.read(ctx)
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	} else if errors.Is(err, joblog.ErrRewound) {
+		p.hub.log.Warn("the store went back in time; viewers are shown its logs as they now are", "error", err)
+		p.tail = nil
+		p.hub.rewind()
+		more, err = true, nil
+	} else {
+		p.hub.health.report(err)
+	}
+	p.more = more
+	if more {
+		return
+	}
+	for _, waiting := range p.passes {
+		if err != nil {
+			waiting.err = fmt.Errorf("%w: %w", errStoreDown, err)
+		}
+		close(waiting.done)
+	}
+	p.passes = nil
+}
+
+// survey takes over what has changed in the hub: who waits for this tick, which
+// jobs are watched, and which to ask about.
+func (p *poller) survey() {
+	h := p.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.waiting != nil {
+		p.passes = append(p.passes, h.waiting)
+		h.waiting = nil
+	}
+	if h.changed {
+		h.changed = false
+		p.jobs, p.names = map[string]*watched{}, map[string]struct{}{}
+		for job, w := range h.watched {
+			if !w.ended {
+				p.jobs[job], p.names[job] = w, struct{}{}
+			}
+		}
+	}
+	for _, job := range h.ask {
+		p.ask[job] = struct{}{}
+	}
+	h.ask = nil
+}
+
+// read makes one Next of the tail and hands out what it found.
+func (p *poller) read(ctx context.Context) (more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if p.tail == nil {
+		if p.tail, err = p.hub.store.Tail(ctx); err != nil {
+			p.tail = nil
+			return false, err
+		}
+	}
+	p.open()
+	ask, all := p.asked()
+	tick, err := p.tail.Next(ctx, joblog.Watch{Jobs: p.names, Ask: ask})
+	if err != nil {
+		return false, err
+	}
+	if all && !tick.More {
+		p.askedAll = p.started
+	}
+	p.deliver(tick)
+	return tick.More, nil
+}
+
+// open opens the emitters that are new: what the tail's position covers, their
+// viewers read from the store.
+func (p *poller) open() {
+	for job, w := range p.jobs {
+		if !w.opened {
+			w.em.Open(p.tail.Position())
+			w.opened = true
+			p.ask[job] = struct{}{}
+		}
+	}
+}
+
+// asked are the jobs whose states the tick asks for: once per interval all,
+// between only those of which something was heard.
+func (p *poller) asked() (jobs []string, all bool) {
+	if p.started.Sub(p.askedAll) >= p.hub.tunables.Load().interval {
+		return slices.Collect(maps.Keys(p.names)), true
+	}
+	for job := range p.ask {
+		if _, ok := p.names[job]; ok {
+			jobs = append(jobs, job)
+		}
+	}
+	return jobs, false
+}
+
+// deliver hands out a tick.
+func (p *poller) deliver(tick joblog.Tick) {
+	// First the position: a stream that begins now replays up to it, and must
+	// find all that it does not cover in its emitter.
+	p.hub.position.Store(&tick.Position)
+	if !tick.More { // else states were not looked at
+		clear(p.ask)
+	}
+	rows := map[string][]joblog.Event{}
+	for _, e := range tick.Events {
+		rows[e.Job] = append(rows[e.Job], e)
+	}
+	for job, events := range rows {
+		p.jobs[job].em.Append(tick.Position, events)
+		p.ask[job] = struct{}{} // a job's last rows are often followed by its end
+	}
+	for job, state := range tick.Ended {
+		p.hub.complete(p.jobs[job], state, tick.Position)
+	}
+	if len(rows) > 0 {
+		p.trim()
+	}
+}
+
+// trim keeps all rings together within the bound.
+func (p *poller) trim() {
+	bound, total := p.hub.tunables.Load().history, 0
+	for _, w := range p.jobs {
+		total += w.em.Size()
+	}
+	if total <= bound {
+		return
+	}
+	for _, w := range p.jobs {
+		w.em.Trim(int(float64(w.em.Size()) * float64(bound) / float64(total)))
+	}
+}

@@ -1,0 +1,137 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+)
+
+// errEnough ends a loop over rows.
+var errEnough = errors.New("enough rows")
+
+// possible reports whether a job can have this id: text in a database does.
+func possible(id string) bool {
+	return id != "" && utf8.ValidString(id) && !strings.ContainsRune(id, 0)
+}
+
+// list is JSON of those ids that a job can have.
+func list(ids []string) (string, error) {
+	b, err := json.Marshal(slices.DeleteFunc(ids, func(id string) bool { return !possible(id) }))
+	return string(b), err
+}
+
+// Jobs looks up jobs.
+func (s *Store) Jobs(ctx context.Context, ids []string) (map[string]joblog.Job, error) {
+	asked, err := list(slices.Clone(ids))
+	if err != nil {
+		return nil, err
+	}
+	jobs := make(map[string]joblog.Job, len(ids))
+	err = s.use(ctx, func(ctx context.Context, f *file) error {
+		return each(ctx, f.read, f.jobs, []any{asked}, func(scan scanner) error {
+			var id string
+			var job joblog.Job
+			var state, owner sql.NullString
+			if err := scan(&id, &job.ID, &state, &owner); err != nil {
+				return err
+			}
+			if !sameID(id, job.ID) {
+				return nil
+			}
+			job.State, job.Owner = state.String, owner.String
+			job.Terminal = slices.Contains(s.tables.Jobs.Terminal, job.State)
+			jobs[id] = job
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("looking up jobs: %w", err)
+	}
+	return jobs, nil
+}
+
+// sameID reports whether the id that was asked for names the one found. An
+// integer column takes "7.0" and " 7" for 7, too: those are not ids.
+func sameID(asked, found string) bool {
+	if n, err := strconv.ParseInt(found, 10, 64); err == nil {
+		m, err := strconv.ParseInt(asked, 10, 64)
+		return err == nil && m == n
+	}
+	return true
+}
+
+// Read returns one page of a job's log.
+func (s *Store) Read(ctx context.Context, q joblog.Query) (joblog.Page, error) {
+	if !possible(q.Job) {
+		return joblog.Page{}, ctx.Err()
+	}
+	if q.Limit <= 0 || q.Limit > joblog.PageRows {
+		q.Limit = joblog.PageRows
+	}
+	var p page
+	err := s.use(ctx, func(ctx context.Context, f *file) error {
+		p = page{rows: q.Limit, bytes: joblog.PageBytes, maxMessage: s.maxMessage}
+		return f.snapshot(ctx, func(tx *sql.Tx) error { return f.fill(ctx, tx, &p, q) })
+	})
+	if err != nil {
+		return joblog.Page{}, fmt.Errorf("reading a log: %w", err)
+	}
+	if q.Last {
+		slices.Reverse(p.events)
+	}
+	return joblog.Page{Events: p.events, More: p.more}, nil
+}
+
+// fill reads span after span until the page is full.
+func (f *file) fill(ctx context.Context, tx *sql.Tx, p *page, q joblog.Query) error {
+	wanted, query := spans(q.After, q.UpTo), f.oldest
+	if q.Last {
+		slices.Reverse(wanted)
+		query = f.newest
+	}
+	for _, span := range wanted {
+		args := []any{q.Job, span.Lo, span.Hi, p.rows - len(p.events) + 1}
+		err := each(ctx, tx, query, args, func(scan scanner) error {
+			return p.add(scan, &joblog.Event{Job: q.Job})
+		})
+		if err != nil || p.more {
+			return err
+		}
+	}
+	return nil
+}
+
+// spans are the ids that upTo covers and after does not, ascending.
+func spans(after, upTo joblog.Cursor) joblog.Ranges {
+	const last = math.MaxInt64 - 1 // no row is above, so that adding 1 is safe
+	wanted := slices.Clone(after.Holes)
+	if after.N < last {
+		wanted = append(wanted, joblog.Range{Lo: after.N + 1, Hi: last})
+	}
+	var out joblog.Ranges
+	for _, w := range wanted {
+		lo, hi := max(w.Lo, 1), min(w.Hi, upTo.N, last)
+		for _, h := range upTo.Holes {
+			if h.Hi < lo || h.Lo > hi {
+				continue
+			}
+			if h.Lo > lo {
+				out = append(out, joblog.Range{Lo: lo, Hi: h.Lo - 1})
+			}
+			lo = min(h.Hi, last) + 1
+		}
+		if lo <= hi {
+			out = append(out, joblog.Range{Lo: lo, Hi: hi})
+		}
+	}
+	return out
+}

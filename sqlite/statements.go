@@ -1,0 +1,112 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/caddyjobs/caddyjobs/tables"
+)
+
+// statements are the SQL for a database.
+//
+// Ids of jobs go in as text, whatever the column's type: SQLite compares a
+// value that has no type of its own as the column's, by index. They come out
+// as text, too.
+type statements struct {
+	jobs           string // (list of ids) asked, id, state, owner
+	states         string // (list of ids) asked, state
+	oldest, newest string // (job, low, high, limit) id and the columns of a row
+	top            string // () the highest id ever
+	ahead          string // (id, rows) the id so many rows above
+	tail           string // (low, high, list of jobs, limit) id, columns of a row, job
+	hasJob         string // (job)
+	addJob         string // (job, time), unless it is there; our tables only
+	setState       string // (job, state)
+	putState       string // (job, state, time), job is made if unknown; our tables only
+	insert         string // (job, message, severity, time)
+	lastTime       string // () the newest row's time
+	dropRows       string // (job)
+	dropJob        string // (job)
+}
+
+func newStatements(t tables.Tables, maxMessage int, auto, utf8 bool) *statements {
+	owner := "NULL"
+	if t.Jobs.Owner != "" {
+		owner = "{owner}"
+	}
+	row := "{id}, " + messageColumns(maxMessage, utf8) + ", CAST({severity} AS TEXT), +{time}"
+	top := "SELECT coalesce(max({id}), 0) FROM {events}"
+	if auto {
+		// The row may be gone; its id is not given out again.
+		top = "SELECT max((" + top + "), coalesce((SELECT seq FROM sqlite_sequence WHERE name = {text} COLLATE NOCASE), 0))"
+	}
+	s := &statements{
+		jobs: `SELECT a.value, CAST(j.{jobid} AS TEXT), CAST(j.{state} AS TEXT), CAST(` + owner + ` AS TEXT)
+			FROM json_each(?) a CROSS JOIN {jobs} j ON j.{jobid} = a.value`,
+		states: `SELECT a.value, CAST(j.{state} AS TEXT) FROM json_each(?) a CROSS JOIN {jobs} j ON j.{jobid} = a.value`,
+		oldest: `SELECT ` + row + ` FROM {events} WHERE {job} = ? AND {id} BETWEEN ? AND ? ORDER BY {id} LIMIT ?`,
+		newest: `SELECT ` + row + ` FROM {events} WHERE {job} = ? AND {id} BETWEEN ? AND ? ORDER BY {id} DESC LIMIT ?`,
+		top:    top,
+		ahead:  `SELECT max({id}) FROM (SELECT {id} FROM {events} WHERE {id} > ? ORDER BY {id} LIMIT ?)`,
+		// IS TRUE keeps SQLite from going through the index of jobs: what is
+		// new is little, what the watched jobs have is not.
+		tail: `SELECT ` + row + `, CAST({job} AS TEXT) FROM {events} WHERE {id} > ? AND {id} <= ?
+			AND ({job} IN (SELECT value FROM json_each(?))) IS TRUE ORDER BY {id} LIMIT ?`,
+		hasJob:   `SELECT 1 FROM {jobs} WHERE {jobid} = ?`,
+		addJob:   `INSERT INTO {jobs} ({jobid}, {created}, {updated}) VALUES (?1, ?2, ?2) ON CONFLICT ({jobid}) DO NOTHING`,
+		setState: `UPDATE {jobs} SET {state} = ?2 WHERE {jobid} = ?1`,
+		putState: `INSERT INTO {jobs} ({jobid}, {state}, {created}, {updated}) VALUES (?1, ?2, ?3, ?3)
+			ON CONFLICT ({jobid}) DO UPDATE SET {state} = ?2, {updated} = ?3`,
+		insert:   `INSERT INTO {events} ({job}, {message}, {severity}, {time}) VALUES (?, ?, ?, ?)`,
+		lastTime: `SELECT +{time} FROM {events} ORDER BY {id} DESC LIMIT 1`,
+		dropRows: `DELETE FROM {events} WHERE {job} = ?`,
+		dropJob:  `DELETE FROM {jobs} WHERE {jobid} = ?`,
+	}
+	text := `'` + strings.ReplaceAll(t.Events.Table, `'`, `''`) + `'`
+	for _, q := range []*string{
+		&s.jobs, &s.states, &s.oldest, &s.newest, &s.top, &s.ahead, &s.tail,
+		&s.hasJob, &s.addJob, &s.setState, &s.putState, &s.insert, &s.lastTime, &s.dropRows, &s.dropJob,
+	} {
+		*q = named(strings.ReplaceAll(*q, "{text}", text), t)
+	}
+	return s
+}
+
+// messageColumns are the message, cut so that no more than max bytes, and a
+// few to be trimmed, leave the database; and whether it was cut. Only where
+// the database's text is UTF-8 does it count in bytes; elsewhere characters
+// do, and the rest is cut later.
+func messageColumns(max int, utf8 bool) string {
+	if !utf8 {
+		return fmt.Sprintf(`substr(CAST({message} AS TEXT), 1, %d), coalesce(length({message}) > %d, 0)`, max, max)
+	}
+	return fmt.Sprintf(`CASE WHEN octet_length({message}) > %d THEN substr(CAST({message} AS BLOB), 1, %d) `+
+		`ELSE CAST({message} AS TEXT) END, coalesce(octet_length({message}) > %d, 0)`, max, max, max)
+}
+
+// querier is a connection, a pool or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+type scanner = func(to ...any) error
+
+// each calls do with every row. If do fails with errEnough it just ends.
+func each(ctx context.Context, q querier, query string, args []any, do func(scanner) error) error {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := do(rows.Scan); errors.Is(err, errEnough) {
+			return rows.Close()
+		} else if err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

@@ -1,0 +1,136 @@
+package caddyjobs
+
+import (
+	"context"
+	"time"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+)
+
+// watched is a job that somebody watches, or whose end is still fresh.
+type watched struct {
+	em      *joblog.Emitter
+	viewers int
+	ended   bool
+	linger  *time.Timer // nil until the end
+	opened  bool        // the poller's
+}
+
+// pass is one successful tick, or a failed one, for those who wait for a tick
+// that begins after they came.
+type pass struct {
+	done chan struct{} // closed once err is set
+	err  error
+}
+
+// attach makes the caller a viewer of a job. When it returns, the hub's
+// position covers all that was visible when it was called, and what is not
+// covered will be appended to the emitter. The caller must detach.
+//
+// It may return errStoreDown, and ctx's error.
+func (h *hub) attach(ctx context.Context, job joblog.Job) (*watched, error) {
+	h.begin.Do(func() {
+		p := &poller{hub: h}
+		h.work.Go(func() { p.run(h.life) })
+	})
+	w, p := h.enter(job)
+	h.poke()
+	var err error
+	select {
+	case <-p.done:
+		err = p.err
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		h.detach(w)
+		return nil, err
+	}
+	return w, nil
+}
+
+func (h *hub) enter(job joblog.Job) (*watched, *pass) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	w := h.watched[job.ID]
+	if w != nil && w.ended && !endedAs(w.em, job) {
+		w.linger.Stop() // the job was started again
+		w = nil
+	}
+	if w == nil {
+		w = &watched{em: joblog.NewEmitter(job.ID)}
+		h.watched[job.ID] = w
+		h.live++
+		h.changed = true
+	}
+	w.viewers++
+	if h.waiting == nil {
+		h.waiting = &pass{done: make(chan struct{})}
+	}
+	return w, h.waiting
+}
+
+// endedAs reports whether an emitter's end is that of the job as it now is.
+func endedAs(em *joblog.Emitter, job joblog.Job) bool {
+	end, _ := em.Ending()
+	return job.Terminal && job.State == end.State
+}
+
+// detach takes a viewer away. The last one takes the emitter along, unless the
+// job has ended: then it stays for the linger.
+func (h *hub) detach(w *watched) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	w.viewers--
+	if w.viewers == 0 && !w.ended && h.watched[w.em.Job()] == w {
+		delete(h.watched, w.em.Job())
+		h.live--
+		h.changed = true
+		h.poke() // if it was the last job, the poller has something to end
+	}
+}
+
+// complete ends a job's emitter.
+func (h *hub) complete(w *watched, state string, pos joblog.Cursor) {
+	w.em.Complete(state, pos)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.watched[w.em.Job()] != w {
+		return // its viewers left meanwhile
+	}
+	w.ended = true
+	h.live--
+	h.changed = true
+	w.linger = time.AfterFunc(h.tunables.Load().linger, func() { h.forget(w) })
+}
+
+func (h *hub) forget(w *watched) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.watched[w.em.Job()] == w {
+		delete(h.watched, w.em.Job())
+		h.poke()
+	}
+}
+
+// rewind ends all emitters: the store went back in time.
+func (h *hub) rewind() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for job, w := range h.watched {
+		if w.ended {
+			w.linger.Stop()
+		}
+		w.em.Rewind()
+		delete(h.watched, job)
+	}
+	h.live, h.changed = 0, true
+}
+
+// demand is what the poller is needed for: to follow jobs, and to let new
+// viewers in. none is true if there is not even an emitter left.
+func (h *hub) demand() (live, waiting, none bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.live > 0, h.waiting != nil, len(h.watched) == 0
+}
