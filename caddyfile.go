@@ -17,9 +17,10 @@ func init() {
 	httpcaddyfile.RegisterGlobalOption("jobs", parseApp)
 	httpcaddyfile.RegisterHandlerDirective("jobs_ingest", parseIngest)
 	httpcaddyfile.RegisterHandlerDirective("jobs_logs", parseLogs)
-	// Before all that answers any request, so that they can stand in one site.
+	// Before all that answers any request, so that they can stand in one site,
+	// and in this order.
 	httpcaddyfile.RegisterDirectiveOrder("jobs_ingest", httpcaddyfile.Before, "respond")
-	httpcaddyfile.RegisterDirectiveOrder("jobs_logs", httpcaddyfile.After, "jobs_ingest")
+	httpcaddyfile.RegisterDirectiveOrder("jobs_logs", httpcaddyfile.Before, "respond")
 }
 
 // parseApp reads the global option
