@@ -128,6 +128,9 @@ func calls(ctx context.Context, s joblog.Store, tail joblog.Tail) map[string]fun
 	if n, ok := s.(joblog.Newester); ok {
 		all["Newest"] = func() error { _, err := n.Newest(ctx); return err }
 	}
+	if r, ok := s.(joblog.Remover); ok {
+		all["Remove"] = func() error { return r.Remove(ctx, "other") }
+	}
 	if l, ok := s.(joblog.Listener); ok {
 		all["Listen"] = func() error { return l.Listen(ctx, func() {}) }
 	}

@@ -62,6 +62,9 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 	if _, ok := probe.(joblog.Newester); ok {
 		run(t, "Newest", open, newestTests)
 	}
+	if _, ok := probe.(joblog.Remover); ok {
+		run(t, "Remove", open, removeTests)
+	}
 	if _, ok := probe.(joblog.Listener); ok {
 		run(t, "Listen", open, listenTests)
 	}
