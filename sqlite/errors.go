@@ -17,6 +17,13 @@ func code(err error) int {
 	return lib.SQLITE_OK
 }
 
+// unfinished reports whether err is of a connection that only reads and met
+// what a writer left that died in mid-transaction.
+func unfinished(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code() == lib.SQLITE_READONLY_ROLLBACK || e.Code() == lib.SQLITE_READONLY_RECOVERY)
+}
+
 // doubtful reports whether an error may mean that the schema has changed or
 // that the connections are of no use any more.
 func doubtful(err error) bool {

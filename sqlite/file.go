@@ -77,7 +77,11 @@ func (f *file) open(ctx context.Context, s *Store) (err error) {
 		(*db).SetMaxOpenConns(settings.connections)
 		(*db).SetMaxIdleConns(settings.connections)
 	}
-	if f.layout, err = inspect(ctx, f.read, s); errors.Is(err, errVacant) {
+	err = f.retry(ctx, func() (err error) {
+		f.layout, err = inspect(ctx, f.read, s)
+		return err
+	})
+	if errors.Is(err, errVacant) {
 		if err = createSchema(ctx, f.write, s.tables); err == nil {
 			f.layout, err = inspect(ctx, f.read, s)
 		}
@@ -106,6 +110,20 @@ func (f *file) close() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// retry calls do, and once more if a dead writer's transaction was in the way:
+// connections that only read cannot undo it.
+func (f *file) retry(ctx context.Context, do func() error) error {
+	err := do()
+	if !unfinished(err) {
+		return err
+	}
+	var tables int // whatever is read, SQLite undoes the transaction first
+	if err := f.write.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema`).Scan(&tables); err != nil {
+		return fmt.Errorf("undoing the transaction of a writer that died: %w", err)
+	}
+	return do()
 }
 
 // snapshot calls do in a transaction that reads one state of the database.

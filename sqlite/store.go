@@ -61,7 +61,8 @@ func (s *Store) Close() error {
 	return s.done
 }
 
-// use calls do with the open file. The context it passes on ends with the
+// use calls do with the open file, again if the first call read what a dead
+// writer left. The context it passes on ends with the
 // store as well.
 func (s *Store) use(ctx context.Context, do func(context.Context, *file) error) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -70,7 +71,7 @@ func (s *Store) use(ctx context.Context, do func(context.Context, *file) error) 
 	f, err := s.acquire(ctx)
 	if err == nil {
 		defer f.users.Done()
-		err = do(ctx, f)
+		err = f.retry(ctx, func() error { return do(ctx, f) })
 		if doubtful(err) {
 			f.doubt.Store(true)
 		}
