@@ -25,6 +25,7 @@ type file struct {
 	write *sql.DB     // one connection
 	watch *sql.DB     // one connection, which sees the commits of all others
 	*layout
+	journals map[string]os.FileInfo // of WAL mode, by name
 
 	users sync.WaitGroup // grows under the store's gate only
 	doubt atomic.Bool    // open it again for the next user
@@ -89,6 +90,7 @@ func (f *file) open(ctx context.Context, s *Store) (err error) {
 	if err == nil && f.owned && !f.wal {
 		enableWAL(ctx, f.write)
 	}
+	f.journals = journals(s.path)
 	return err
 }
 

@@ -15,6 +15,7 @@ import (
 
 var (
 	errClosed = errors.New("the store is closed")
+	errNoFile = errors.New("this is not a file: the path of the store must name a database or a new file")
 	errGone   = errors.New("the file is gone; put it back, or restart to begin a new one")
 )
 
@@ -100,7 +101,7 @@ func (s *Store) acquire(ctx context.Context) (*file, error) {
 	}
 	info, err := os.Stat(s.path)
 	if s.file == nil || err != nil || s.file.doubt.Load() || !os.SameFile(info, s.file.info) {
-		if err := s.reopen(ctx, err); err != nil {
+		if err := s.reopen(ctx, info, err); err != nil {
 			return nil, err
 		}
 	}
@@ -108,11 +109,12 @@ func (s *Store) acquire(ctx context.Context) (*file, error) {
 	return s.file, nil
 }
 
-// reopen opens the file, whose Stat gave stat. What was open before is closed
-// first: two openings of different files by one name would share journals.
-func (s *Store) reopen(ctx context.Context, stat error) error {
+// reopen opens the file, whose Stat gave info and stat. What was open before is
+// closed first: two openings of different files by one name would share
+// journals.
+func (s *Store) reopen(ctx context.Context, info os.FileInfo, stat error) error {
 	if s.file != nil {
-		if err := s.file.close(); err != nil {
+		if err := s.file.leave(s.path, info, s.log); err != nil {
 			s.log.Warn("closing the database", "path", s.path, "error", err)
 		}
 		s.file = nil
@@ -122,6 +124,8 @@ func (s *Store) reopen(ctx context.Context, stat error) error {
 			return errGone
 		}
 		stat = create(s.path)
+	} else if stat == nil && !info.Mode().IsRegular() {
+		stat = errNoFile
 	}
 	if stat != nil {
 		return stat
