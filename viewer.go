@@ -140,10 +140,19 @@ func (v *viewer) next(ctx context.Context, state joblog.State, err error) bool {
 		return false
 	case state == joblog.Rewound:
 		return v.restart(ctx)
-	default:
+	case state == joblog.Idle:
 		return v.wait(ctx, v.stream.Wake())
+	default:
+		return v.wait(ctx, ready)
 	}
 }
+
+// ready is a channel that needs no waiting.
+var ready = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // restart begins the log anew on the same connection.
 func (v *viewer) restart(ctx context.Context) bool {

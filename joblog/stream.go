@@ -94,13 +94,9 @@ func (s *Stream) replay(c Cursor) {
 // Rows is the number of rows pulled so far.
 func (s *Stream) Rows() int64 { return s.rows }
 
-// Wake returns a channel that is closed when there is something to pull.
-func (s *Stream) Wake() <-chan struct{} {
-	if !s.live {
-		return done
-	}
-	return s.em.Wait(s.next)
-}
+// Wake returns a channel that is closed when there is something to pull, after
+// a Pull that returned Idle.
+func (s *Stream) Wake() <-chan struct{} { return s.em.Wait(s.next) }
 
 // Pull appends what comes next to b. If it fails, b has what came before the
 // failure and Pull may be called again.

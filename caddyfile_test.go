@@ -1,0 +1,145 @@
+package caddyjobs
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+)
+
+// TestCaddyfile adapts what a Caddyfile can say.
+func TestCaddyfile(t *testing.T) {
+	for name, c := range map[string]struct{ options, site, app, handlers string }{
+		"nothing": {"", "jobs_logs", ``, `[{"handler":"jobs_logs"}]`},
+		"order": {
+			"", "respond x\njobs_logs\njobs_ingest", ``,
+			`[{"handler":"jobs_ingest"},{"handler":"jobs_logs"},{"body":"x","handler":"static_response"}]`,
+		},
+		"all of the app": {
+			"jobs {\n store sqlite\n poll_interval 500ms\n linger 2m\n heartbeat 20s\n history 1GiB\n demo\n}", "jobs_logs",
+			`{"stores":{"default":{"driver":"sqlite"}},"poll_interval":500000000,"linger":120000000000,"heartbeat":20000000000,"history":1073741824,"demo":true}`,
+			`[{"handler":"jobs_logs"}]`,
+		},
+		"stores": {
+			`jobs {
+				store sqlite {
+					path /a.db
+				}
+				store sqlite other {
+					path /b.db
+					events log {
+						id n
+						message text
+					}
+					jobs builds {
+						terminal ok bad
+						owner who
+					}
+				}
+			}`, "jobs_logs {\n store other\n}",
+			`{"stores":{"default":{"driver":"sqlite","path":"/a.db"},"other":{"driver":"sqlite","events":{"id":"n","message":"text","table":"log"},"jobs":{"owner":"who","table":"builds","terminal":["ok","bad"]},"path":"/b.db"}}}`,
+			`[{"handler":"jobs_logs","store":"other"}]`,
+		},
+		"all of the logs": {
+			"", "jobs_logs {\n path /a/{id}\n owner {http.auth.user.id}\n cors https://a.example http://b.example:81\n pending 30s\n}", ``,
+			`[{"cors":["https://a.example","http://b.example:81"],"handler":"jobs_logs","owner":"{http.auth.user.id}","path":"/a/{id}","pending":30000000000}]`,
+		},
+		"all of the ingest": {
+			"", "jobs_ingest {\n path /a/{id}\n state_path /b/{id}\n max_size 1MiB\n allow public\n store x\n}", ``,
+			`[{"handler":"jobs_ingest","max_size":1048576,"path":"/a/{id}","public":true,"state_path":"/b/{id}","store":"x"}]`,
+		},
+		"placeholders": {
+			"", "jobs_logs {\n job {query.job}\n}", ``, `[{"handler":"jobs_logs","job":"{http.request.uri.query.job}"}]`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var config struct {
+				Apps struct {
+					Jobs json.RawMessage
+					HTTP struct {
+						Servers map[string]struct {
+							Routes []struct{ Handle []json.RawMessage }
+						}
+					}
+				}
+			}
+			if err := json.Unmarshal(adapt(t, "{\n"+c.options+"\n}\n:80 {\n"+c.site+"\n}"), &config); err != nil {
+				t.Fatal(err)
+			}
+			if got := string(config.Apps.Jobs); got != c.app {
+				t.Errorf("the app is\n%s\nwant\n%s", got, c.app)
+			}
+			var handlers []json.RawMessage
+			for _, r := range config.Apps.HTTP.Servers["srv0"].Routes {
+				handlers = append(handlers, r.Handle...)
+			}
+			if got, _ := json.Marshal(handlers); string(got) != c.handlers {
+				t.Errorf("the handlers are\n%s\nwant\n%s", got, c.handlers)
+			}
+		})
+	}
+}
+
+// TestBadCaddyfile adapts what has a mistake; the error says which, and where.
+func TestBadCaddyfile(t *testing.T) {
+	for _, c := range []struct{ options, site, says, at string }{
+		{"jobs {\n pol_interval 1s\n}", "", `unknown option "pol_interval"`, "Caddyfile:3"},
+		{"jobs {\n linger 1s\n linger 2s\n}", "", "linger is given twice", "Caddyfile:4"},
+		{"jobs {\n linger\n}", "", "", "Caddyfile:3"},
+		{"jobs {\n linger 1s 2s\n}", "", "", "Caddyfile:3"},
+		{"jobs {\n linger 5\n}", "", `linger: "5" is not a duration above zero, such as 1m30s`, ""},
+		{"jobs {\n linger -5s\n}", "", `linger: "-5s" is not a duration`, ""},
+		{"jobs {\n history lots\n}", "", `history: "lots" is not a size, such as 64MiB`, "Caddyfile:3"},
+		{"jobs {\n demo yes\n}", "", "", "Caddyfile:3"},
+		{"jobs x {\n}", "", "", "Caddyfile:2"},
+		{"jobs {\n}\njobs {\n}", "", "the option jobs is given twice", ""},
+		{"jobs {\n store\n}", "", "store: say which driver", "Caddyfile:3"},
+		{"jobs {\n store mysql\n}", "", `unknown store driver "mysql"; known are`, "Caddyfile:3"},
+		{"jobs {\n store sqlite\n store sqlite\n}", "", "there are two stores named default; give each a name", "Caddyfile:4"},
+		{"jobs {\n store sqlite {\n pth /x\n}\n}", "", "", "Caddyfile:4"},
+		{"jobs {\n store sqlite {\n events {\n key x\n}\n}\n}", "", `events: unknown option "key"`, "Caddyfile:5"},
+		{"", "jobs_logs {\n follow\n}", `unknown option "follow"`, "Caddyfile:6"},
+		{"", "jobs_logs x", "", "Caddyfile:5"},
+		{"", "jobs_logs {\n cors\n}", "", "Caddyfile:6"},
+		{"", "jobs_logs {\n path \"\"\n}", "path has an empty value", ""},
+		{"", "jobs_logs {\n pending soon\n}", `pending: "soon" is not a duration`, ""},
+		{"", "jobs_ingest {\n allow everybody\n}", `allow: "everybody" is not known; only public is`, ""},
+		{"", "jobs_ingest {\n max_size 0\n}", `max_size: "0" is not a size`, ""},
+	} {
+		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("{\n"+c.options+"\n}\n:80 {\n"+c.site+"\n}"), nil)
+		if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), c.at) {
+			t.Errorf("%q %q: %v, want an error with %q at %q", c.options, c.site, err, c.says, c.at)
+		}
+	}
+}
+
+// TestBadConfig provisions what a Caddyfile can say and a server cannot do.
+// Nothing is opened.
+func TestBadConfig(t *testing.T) {
+	for _, c := range []struct{ options, site, says string }{
+		{"", "jobs_logs {\n store x\n}", "there is no store named x; name one in the global option jobs: store <driver> x"},
+		{"", "jobs_ingest {\n store x\n}", "there is no store named x"},
+		{"", "jobs_logs {\n path /logs\n}", `"/logs" must begin with a slash and have one whole segment {id}`},
+		{"", "jobs_logs {\n path /a/{id}/{id}\n}", "must begin with a slash and have one whole segment"},
+		{"", "jobs_logs {\n path /a/x{id}\n}", "must begin with a slash and have one whole segment"},
+		{"", "jobs_ingest {\n state_path x\n}", `state_path: "x" must begin`},
+		{"", "jobs_logs {\n path /{id}\n job {query.x}\n}", "path and job exclude each other"},
+		{"", "jobs_ingest {\n path /{id}\n job {query.x}\n}", "path and state_path exclude job"},
+		{"", "jobs_logs {\n cors *\n}", `cors: "*" is not an origin; write it as browsers do`},
+		{"", "jobs_logs {\n cors https://a.example/\n}", "is not an origin"},
+		{"", "jobs_logs {\n owner {http.auth.user.id}\n}", "owner: the store's jobs have none; name the column in the store: jobs { owner <column> }"},
+		{"jobs {\n poll_interval 1ms\n}", "jobs_logs", "poll_interval is 1ms; it must be at least 10ms"},
+		{"jobs {\n heartbeat 10ms\n}", "jobs_logs", "heartbeat is 10ms; it must be at least 1s"},
+		{"jobs {\n demo\n store sqlite x\n}", "respond x", "demo needs a store named default"},
+	} {
+		var config caddy.Config
+		if err := json.Unmarshal(adapt(t, "{\nadmin off\n"+c.options+"\n}\nhttp://:80 {\n"+c.site+"\n}"), &config); err != nil {
+			t.Fatal(err)
+		}
+		if err := caddy.Validate(&config); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%q %q: %v, want an error with %q", c.options, c.site, err, c.says)
+		}
+	}
+}

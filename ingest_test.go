@@ -1,0 +1,146 @@
+package caddyjobs
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// slow is a store whose polls are too far apart to be of any use.
+const slow = "jobs {\n store sqlite {\n path {db}\n }\n poll_interval 1h\n }\n"
+
+// TestIngestForms sends each form of a body; the viewer sees it without a poll.
+func TestIngestForms(t *testing.T) {
+	s := newSite(t, slow, both)
+	s.put(t, "job", "running")
+	st := s.get(t, "/jobs/job/logs?format=text")
+	for _, c := range []struct{ contentType, body, ids string }{
+		{"application/json", ` {"event_message":"a","severity":"warn","event_time":1700000000}`, "[1]"},
+		{"application/json; charset=utf-8", "[{\"event_message\":\"b\"},\n{\"event_message\":\"c\",\"severity\":null,\"event_time\":null}]", "[2,3]"},
+		{"application/x-ndjson", "{\"event_message\":\"d\"}\r\n\n{\"event_message\":\"e\"}", "[4,5]"},
+		{"text/plain", "f\r\n\ng", "[6,7,8]"},
+	} {
+		answer := s.open(t, http.MethodPost, "/jobs/job/logs", c.body, "Content-Type", c.contentType)
+		if got := answer.rest(); answer.status != 200 || got != `{"ids":`+c.ids+"}\n" {
+			t.Errorf("%s: %d %s, want the ids %s", c.contentType, answer.status, got, c.ids)
+		}
+	}
+	s.put(t, "job", "completed")
+	if got, want := st.rest(), "a\nb\nc\nd\ne\nf\n\ng\n-- job completed\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestIngestKeys repeats a request, and uses its key for another one.
+func TestIngestKeys(t *testing.T) {
+	s := newSite(t, sqliteStore, both)
+	send := func(body string) (int, string) {
+		st := s.open(t, http.MethodPost, "/jobs/job/logs", body, "Content-Type", "text/plain", "Idempotency-Key", "k")
+		return st.status, st.rest()
+	}
+	for range 3 {
+		if status, text := send("one\ntwo\n"); status != 200 || text != "{\"ids\":[1,2]}\n" {
+			t.Errorf("%d %s", status, text)
+		}
+	}
+	if status, text := send("three\n"); status != 422 || !strings.Contains(text, "idempotency key") {
+		t.Errorf("another content: %d %s", status, text)
+	}
+	if got := s.get(t, "/jobs/job/logs?follow=false&format=text").rest(); got != "one\ntwo\n" {
+		t.Errorf("stored is %q", got)
+	}
+}
+
+// TestIngestRefusals sends what is refused, whole.
+func TestIngestRefusals(t *testing.T) {
+	s := newSite(t, sqliteStore, "jobs_ingest {\n max_size 1KiB\n}\njobs_logs")
+	s.put(t, "job", "running")
+	const good = `{"event_message":"good"}`
+	for _, c := range []struct {
+		contentType, body string
+		status            int
+		says              string
+	}{
+		{"application/json", `{"event_message":`, 400, "line 1: unexpected end"},
+		{"application/json", good + "]", 400, "line 1: invalid character"},
+		{"application/json", "[" + good + ",\n{\"event_message\":7}]", 400, "line 2: cannot unmarshal number"},
+		{"application/json", "[" + good + ",\n\n{\"event_message\" 7}]", 400, "line 3: invalid character"},
+		{"application/json", "[]", 400, "there is no event"},
+		{"application/json", "null", 400, "event_message is missing"},
+		{"application/json", "", 400, "line 1"},
+		{"application/json", `{"event_message":"x","colour":"red"}`, 400, `unknown field "colour"`},
+		{"application/json", `{"severity":"info"}`, 400, "event_message is missing"},
+		{"application/json", `{"event_message":"x","event_time":-1}`, 400, "event_time is negative"},
+		{"application/json", `{"event_message":"x","event_time":1e3}`, 400, "line 1"},
+		{"application/json", "{\"event_message\":\n\"\xff\"}", 400, "line 2: the text is not UTF-8"},
+		{"application/x-ndjson", good + "\n" + good + good, 400, "line 2: there is more than one"},
+		{"application/x-ndjson", good + "\n\n{\"event_mess", 400, "line 3: the JSON ends too early"},
+		{"text/plain", "", 400, "there is no event"},
+		{"text/plain", "ok\n\xc3\x28", 400, "line 2: the text is not UTF-8"},
+		{"text/plain", strings.Repeat("x", 1025), 413, "larger than 1024 bytes"},
+		{"application/x-www-form-urlencoded", good, 415, "say Content-Type: application/json"},
+		{"", good, 415, "say Content-Type: application/json"},
+	} {
+		st := s.open(t, http.MethodPost, "/jobs/job/logs", c.body, "Content-Type", c.contentType)
+		if text := st.rest(); st.status != c.status || !strings.Contains(text, c.says) {
+			t.Errorf("%s %.50q: %d %s, want %d with %q", c.contentType, c.body, st.status, text, c.status, c.says)
+		}
+	}
+	for body, says := range map[string]string{
+		``: "ends too early", `{}`: "a state is missing", `{"state":7}`: "cannot unmarshal", `{"state":"x"} x`: "more than one",
+		`{"status":"x"}`: "unknown field", "\xff": "not UTF-8",
+	} {
+		st := s.open(t, http.MethodPut, "/jobs/job/state", body)
+		if text := st.rest(); st.status != 400 || !strings.Contains(text, says) {
+			t.Errorf("PUT %q: %d %s, want 400 with %q", body, st.status, text, says)
+		}
+	}
+	if got := s.get(t, "/jobs/job/logs?follow=false&format=text").rest(); got != "" {
+		t.Errorf("of what was refused is stored: %q", got)
+	}
+	for _, id := range []string{"%00", strings.Repeat("x", 513), "%ff", "a%0Ab"} {
+		if st := s.open(t, http.MethodPost, "/jobs/"+id+"/logs", "x", "Content-Type", "text/plain"); st.status != 400 {
+			t.Errorf("an id no job can have: %d", st.status)
+		}
+	}
+}
+
+// TestIngestIn decides who may write.
+func TestIngestIn(t *testing.T) {
+	for _, c := range []struct {
+		name, peer string
+		header     http.Header
+		user       string
+		public     bool
+		in         bool
+	}{
+		{"this machine", "127.0.0.1:1", nil, "", false, true},
+		{"this machine, IPv6", "[::1]:1", nil, "", false, true},
+		{"a unix socket", "@", nil, "", false, true},
+		{"a stranger", "192.0.2.1:1", nil, "", false, false},
+		{"a stranger through a proxy here", "127.0.0.1:1", http.Header{"X-Forwarded-For": {"192.0.2.1"}}, "", false, false},
+		{"a stranger who lies", "192.0.2.1:1", http.Header{"X-Forwarded-For": {"127.0.0.1"}}, "", false, false},
+		{"a user", "192.0.2.1:1", nil, "ann", false, true},
+		{"anybody", "192.0.2.1:1", nil, "", true, true},
+		{"a page of another site, in a browser here", "127.0.0.1:1", http.Header{"Sec-Fetch-Site": {"cross-site"}}, "", true, false},
+		{"the same, in an old browser", "127.0.0.1:1", http.Header{"Origin": {"https://evil.org"}}, "", true, false},
+		{"a page of this site", "127.0.0.1:1", http.Header{"Sec-Fetch-Site": {"same-origin"}}, "", false, true},
+	} {
+		repl := caddy.NewReplacer()
+		if c.user != "" {
+			repl.Set("http.auth.user.id", c.user)
+		}
+		r := httptest.NewRequest(http.MethodPost, "http://site/jobs/1/logs", nil)
+		r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl))
+		r.RemoteAddr = c.peer
+		maps.Copy(r.Header, c.header)
+		if err := (&Ingest{Public: c.public}).admit(r); (err == nil) != c.in {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}

@@ -1,0 +1,360 @@
+package caddyjobs
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+)
+
+// table is a store in memory for tests of when the poller asks: their clock is
+// that of a synctest bubble, which real databases cannot live in.
+type table struct {
+	mu    sync.Mutex
+	rows  []joblog.Event
+	state map[string]string
+	fail  error
+	back  bool // the store went back in time
+
+	lookups, ticks int
+	asked          []int // how many states each tick asked for
+}
+
+func (s *table) Key() string                    { return "table" }
+func (s *table) Open(*slog.Logger) joblog.Store { return s }
+func (s *table) Close() error                   { return nil }
+
+func (s *table) Jobs(_ context.Context, ids []string) (map[string]joblog.Job, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lookups++
+	jobs := map[string]joblog.Job{}
+	for _, id := range ids {
+		if state, ok := s.state[id]; ok {
+			jobs[id] = joblog.Job{ID: id, State: state, Terminal: state == "completed"}
+		}
+	}
+	return jobs, s.fail
+}
+
+func (s *table) Read(_ context.Context, q joblog.Query) (page joblog.Page, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.rows {
+		if e.Job == q.Job && q.UpTo.Covers(e.ID) && !q.After.Covers(e.ID) {
+			page.Events = append(page.Events, e)
+		}
+	}
+	return page, s.fail
+}
+
+func (s *table) Tail(context.Context) (joblog.Tail, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &tableTail{s: s, at: int64(len(s.rows))}, s.fail
+}
+
+func (s *table) write(job string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rows = append(s.rows, joblog.Event{ID: int64(len(s.rows) + 1), Job: job, Message: "row"})
+}
+
+func (s *table) set(job, state string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state[job] = state
+}
+
+func (s *table) count() (lookups, ticks int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lookups, s.ticks
+}
+
+type tableTail struct {
+	s  *table
+	at int64
+}
+
+func (t *tableTail) Position() joblog.Cursor { return joblog.Cursor{N: t.at} }
+
+func (t *tableTail) Next(_ context.Context, w joblog.Watch) (tick joblog.Tick, err error) {
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
+	t.s.ticks++
+	t.s.asked = append(t.s.asked, len(w.Ask))
+	if t.s.fail != nil {
+		return tick, t.s.fail
+	}
+	if t.s.back {
+		t.s.back = false
+		return tick, joblog.ErrRewound
+	}
+	for _, e := range t.s.rows[t.at:] {
+		if _, ok := w.Jobs[e.Job]; ok {
+			tick.Events = append(tick.Events, e)
+		}
+	}
+	tick.Ended = map[string]string{}
+	for _, job := range w.Ask {
+		if t.s.state[job] == "completed" {
+			tick.Ended[job] = "completed"
+		}
+	}
+	t.at = int64(len(t.s.rows))
+	tick.Position = t.Position()
+	return tick, nil
+}
+
+// inHub runs a test in a bubble, on a hub of a table with jobs a, b and c.
+func inHub(t *testing.T, test func(t *testing.T, s *table, h *hub)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &table{state: map[string]string{"a": "running", "b": "running", "c": "running"}}
+		h := newHub("table", s)
+		h.log = slog.New(slog.NewTextHandler(t.Output(), nil))
+		h.health.log = h.log
+		h.join(tunables{interval: time.Second, linger: time.Minute, history: 1 << 20})
+		test(t, s, h)
+		if err := h.Destruct(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func watchJob(t *testing.T, h *hub, job string) *watched {
+	t.Helper()
+	found, ok, err := h.lookup.job(t.Context(), job)
+	if err != nil || !ok {
+		t.Fatalf("job %s: %v, %v", job, ok, err)
+	}
+	w, err := h.attach(t.Context(), found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// settle lets a poke take effect, and nothing more.
+func settle() {
+	time.Sleep(spacing)
+	synctest.Wait()
+}
+
+// TestTicks counts the ticks: one an interval whatever is watched, one for who
+// comes, none when nobody is there.
+func TestTicks(t *testing.T) {
+	inHub(t, func(t *testing.T, s *table, h *hub) {
+		time.Sleep(time.Minute)
+		if lookups, ticks := s.count(); lookups+ticks > 0 {
+			t.Errorf("before the first viewer: %d lookups, %d ticks", lookups, ticks)
+		}
+		var seats []*watched
+		for _, job := range []string{"a", "a", "b", "c"} {
+			seats = append(seats, watchJob(t, h, job))
+		}
+		if seats[0] != seats[1] {
+			t.Error("two viewers of a job have two emitters")
+		}
+		_, before := s.count()
+		time.Sleep(10*time.Second + time.Millisecond)
+		if _, ticks := s.count(); ticks-before != 10 {
+			t.Errorf("%d ticks in 10 s, want 10", ticks-before)
+		}
+		if last := s.asked[len(s.asked)-1]; last != 3 {
+			t.Errorf("a tick asked for %d states, want all 3", last)
+		}
+		for _, w := range seats {
+			h.detach(w)
+		}
+		_, before = s.count()
+		time.Sleep(time.Minute)
+		if _, ticks := s.count(); ticks != before {
+			t.Errorf("%d ticks without viewers", ticks-before)
+		}
+	})
+}
+
+// TestPoke gathers hints: a burst of them is a tick, at once.
+func TestPoke(t *testing.T) {
+	inHub(t, func(t *testing.T, s *table, h *hub) {
+		w := watchJob(t, h, "a")
+		time.Sleep(100 * time.Millisecond)
+		_, before := s.count()
+		s.write("a")
+		for range 100 {
+			h.poke()
+		}
+		synctest.Wait()
+		if n := w.em.Next(); n != 1 {
+			t.Errorf("the emitter has %d frames at once, want 1", n)
+		}
+		time.Sleep(100 * time.Millisecond)
+		if _, ticks := s.count(); ticks-before > 2 {
+			t.Errorf("%d ticks for a burst of hints, want at most 2", ticks-before)
+		}
+		h.detach(w)
+	})
+}
+
+// TestLinger ends a job: its emitter stays for the linger, without a query, and
+// goes. A job that was started again gets another one.
+func TestLinger(t *testing.T) {
+	inHub(t, func(t *testing.T, s *table, h *hub) {
+		w := watchJob(t, h, "a")
+		s.set("a", "completed")
+		h.pokeState("a")
+		settle()
+		if end, ok := w.em.Ending(); !ok || end.State != "completed" {
+			t.Errorf("after the job's end: %v, %v", end, ok)
+		}
+		h.detach(w)
+		_, before := s.count()
+		time.Sleep(59 * time.Second)
+		if late := watchJob(t, h, "a"); late != w {
+			t.Error("within the linger there is another emitter")
+		} else {
+			h.detach(late)
+		}
+		if _, ticks := s.count(); ticks-before != 1 {
+			t.Errorf("%d ticks, want the one for the late viewer", ticks-before)
+		}
+		s.set("a", "running")
+		again := watchJob(t, h, "a")
+		if again == w {
+			t.Error("a job that runs again has the emitter of its end")
+		}
+		h.detach(again)
+		s.set("b", "completed")
+		h.detach(watchJob(t, h, "b"))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if _, _, none := h.demand(); !none {
+			t.Errorf("after the linger there are %v", h.watched)
+		}
+	})
+}
+
+// TestOutage has a store that fails for a while: few attempts, refusals at once
+// meanwhile, and viewers that stay and get the rest.
+func TestOutage(t *testing.T) {
+	inHub(t, func(t *testing.T, s *table, h *hub) {
+		w := watchJob(t, h, "a")
+		s.mu.Lock()
+		s.fail = errors.New("gone")
+		s.mu.Unlock()
+		time.Sleep(2 * time.Second)
+		_, before := s.count()
+		time.Sleep(time.Minute)
+		if _, ticks := s.count(); ticks-before < 12 || ticks-before > 20 {
+			t.Errorf("%d attempts in a minute", ticks-before)
+		}
+		lookups, _ := s.count()
+		for range 1000 {
+			if _, _, err := h.lookup.job(t.Context(), "b"); !errors.Is(err, errStoreDown) {
+				t.Fatalf("a lookup: %v", err)
+			}
+		}
+		if after, _ := s.count(); after-lookups > 1 {
+			t.Errorf("%d of 1000 lookups reached the store", after-lookups)
+		}
+		if h.health.well() {
+			t.Error("the store is said to answer")
+		}
+		s.mu.Lock()
+		s.fail = nil
+		s.mu.Unlock()
+		s.write("a")
+		time.Sleep(longestBackoff)
+		synctest.Wait()
+		if n := w.em.Next(); n != 1 || !h.health.well() {
+			t.Errorf("after the outage there are %d frames", n)
+		}
+		h.detach(w)
+	})
+}
+
+// TestLookups gathers what is asked while an answer is on its way.
+func TestLookups(t *testing.T) {
+	inHub(t, func(t *testing.T, s *table, h *hub) {
+		var viewers sync.WaitGroup
+		for i := range 1000 {
+			viewers.Go(func() {
+				job := []string{"a", "b", "unknown"}[i%3]
+				if _, ok, err := h.lookup.job(t.Context(), job); ok != (job != "unknown") || err != nil {
+					t.Errorf("%s: %v, %v", job, ok, err)
+				}
+			})
+		}
+		viewers.Wait()
+		if lookups, _ := s.count(); lookups > 100 {
+			t.Errorf("%d questions for 1000 viewers", lookups)
+		}
+	})
+}
+
+// TestRewound has a store that goes back in time.
+func TestRewound(t *testing.T) {
+	inHub(t, func(t *testing.T, s *table, h *hub) {
+		s.write("a")
+		w := watchJob(t, h, "a")
+		s.mu.Lock()
+		s.rows, s.back = nil, true
+		s.mu.Unlock()
+		h.poke()
+		settle()
+		if end, ok := w.em.Ending(); !ok || !end.Rewound {
+			t.Errorf("the emitter's end is %v, %v", end, ok)
+		}
+		h.detach(w)
+		again := watchJob(t, h, "a")
+		if again == w || h.Position().N != 0 {
+			t.Errorf("afterwards the position is %s", h.Position())
+		}
+		h.detach(again)
+	})
+}
+
+// TestRings bounds the memory of all rings together.
+func TestRings(t *testing.T) {
+	inHub(t, func(t *testing.T, s *table, h *hub) {
+		h.tunables.Store(&tunables{interval: time.Second, linger: time.Minute, history: 10_000})
+		a, b := watchJob(t, h, "a"), watchJob(t, h, "b")
+		for range 1000 {
+			s.write("a")
+			s.write("b")
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if size := a.em.Size() + b.em.Size(); size == 0 || size > 10_000 {
+			t.Errorf("the rings have %d bytes, want at most 10000", size)
+		}
+		stream := joblog.NewStream(h, a.em, joblog.Options{Tail: -1})
+		if got := drainStream(t, stream); got != 1000 {
+			t.Errorf("a viewer got %d rows", got)
+		}
+		h.detach(a)
+		h.detach(b)
+	})
+}
+
+// drainStream pulls until there is nothing to pull, and counts the rows.
+func drainStream(t *testing.T, s *joblog.Stream) int64 {
+	t.Helper()
+	for {
+		_, state, err := s.Pull(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains([]joblog.State{joblog.Idle, joblog.Ended}, state) {
+			return s.Rows()
+		}
+	}
+}

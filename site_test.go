@@ -1,0 +1,210 @@
+package caddyjobs
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+	"go.uber.org/goleak"
+)
+
+// patience bounds every wait. Only a broken server meets it.
+const patience = 30 * time.Second
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "caddyjobs")
+	if err != nil {
+		panic(err)
+	}
+	// What runs here must not touch the data of who runs it.
+	for _, name := range []string{"HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"} {
+		_ = os.Setenv(name, dir)
+	}
+	goleak.VerifyTestMain(m,
+		// Caddy's storage sleeps beside a lock and ends by itself, seconds later.
+		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"),
+		goleak.Cleanup(func(code int) {
+			_ = os.RemoveAll(dir)
+			os.Exit(code)
+		}))
+}
+
+// site is a Caddy in this process, with one site on a unix socket.
+type site struct {
+	dir, db string
+	client  *http.Client
+}
+
+// newSite runs Caddy until the test ends. In the options and the body, {db}
+// stands for a database file that does not exist yet.
+func newSite(t *testing.T, options, body string) *site {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "cj") // the path of a socket must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{dir: dir, db: filepath.Join(dir, "jobs.db")}
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, "s"))
+	}}
+	s.client = &http.Client{Transport: transport}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		if err := caddy.Stop(); err != nil {
+			t.Error(err)
+		}
+		_ = os.RemoveAll(dir)
+	})
+	s.load(t, options, body)
+	return s
+}
+
+// load loads a config, or another one in its place.
+func (s *site) load(t *testing.T, options, body string) {
+	t.Helper()
+	text := fmt.Sprintf("{\n\tadmin off\n\tpersist_config off\n\tauto_https off\n%s\n}\nhttp:// {\n\tbind unix/%s/s\n%s\n}\n",
+		options, s.dir, body)
+	config := adapt(t, strings.ReplaceAll(text, "{db}", s.db))
+	if err := caddy.Load(config, true); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func adapt(t *testing.T, text string) []byte {
+	t.Helper()
+	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range warnings {
+		if !strings.Contains(w.Message, "not formatted") {
+			t.Errorf("warning: %s", w)
+		}
+	}
+	return config
+}
+
+// sqliteStore is the option of a store at {db} that finds rows by polling often.
+const sqliteStore = "jobs {\n store sqlite {\n path {db}\n }\n poll_interval 20ms\n }\n"
+
+const both = "jobs_ingest\njobs_logs\nrespond next 299\n"
+
+// stream is an open response.
+type stream struct {
+	t      *testing.T
+	status int
+	header http.Header
+	body   *bufio.Reader
+	close  func()
+}
+
+// open makes a request. headers are names and values in turn.
+func (s *site) open(t *testing.T, method, path, body string, headers ...string) *stream {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, method, "http://site"+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body == "" {
+		req.Body, req.ContentLength = http.NoBody, 0
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Add(headers[i], headers[i+1])
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := &stream{t: t, status: resp.StatusCode, header: resp.Header, body: bufio.NewReader(resp.Body)}
+	st.close = func() {
+		cancel()
+		_ = resp.Body.Close()
+	}
+	t.Cleanup(st.close)
+	return st
+}
+
+func (s *site) get(t *testing.T, path string, headers ...string) *stream {
+	t.Helper()
+	return s.open(t, http.MethodGet, path, "", headers...)
+}
+
+// rest reads the response to its end.
+func (st *stream) rest() string {
+	st.t.Helper()
+	b, err := io.ReadAll(st.body)
+	if err != nil {
+		st.t.Fatalf("%v after %q", err, b)
+	}
+	return string(b)
+}
+
+// until reads up to and including the first line that contains text, and
+// returns what it read.
+func (st *stream) until(text string) string {
+	st.t.Helper()
+	var b strings.Builder
+	for {
+		line, err := st.body.ReadString('\n')
+		b.WriteString(line)
+		if err != nil {
+			st.t.Fatalf("no %q: %v after %q", text, err, b.String())
+		}
+		if strings.Contains(line, text) {
+			return b.String()
+		}
+	}
+}
+
+// post appends to a job's log, and returns the ids.
+func (s *site) post(t *testing.T, job string, messages ...string) []int64 {
+	t.Helper()
+	var events []map[string]any
+	for i, m := range messages {
+		events = append(events, map[string]any{"event_message": m, "event_time": 1234567890 + i})
+	}
+	body, err := json.Marshal(events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := s.open(t, http.MethodPost, "/jobs/"+job+"/logs", string(body), "Content-Type", "application/json")
+	var answer struct{ IDs []int64 }
+	if text := st.rest(); st.status != http.StatusOK || json.Unmarshal([]byte(text), &answer) != nil {
+		t.Fatalf("POST: %d %s", st.status, text)
+	}
+	return answer.IDs
+}
+
+func (s *site) put(t *testing.T, job, state string) {
+	t.Helper()
+	st := s.open(t, http.MethodPut, "/jobs/"+job+"/state", `{"state":"`+state+`"}`)
+	if text := st.rest(); st.status != http.StatusOK {
+		t.Fatalf("PUT: %d %s", st.status, text)
+	}
+}
+
+func filesIn(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
