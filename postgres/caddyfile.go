@@ -1,0 +1,77 @@
+package postgres
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/dustin/go-humanize"
+)
+
+// UnmarshalCaddyfile reads
+//
+//	postgres {
+//		dsn         <dsn>
+//		events      [<table>] { … }
+//		jobs        [<table>] { … }
+//		max_message <size>
+//		notify      auto|off|<channel>
+//		listen_dsn  <dsn>
+//		settle      <duration>
+//	}
+func (d *Driver) UnmarshalCaddyfile(disp *caddyfile.Dispenser) error {
+	disp.Next() // the driver's name
+	if disp.NextArg() {
+		return disp.ArgErr()
+	}
+	seen := map[string]bool{}
+	for disp.NextBlock(0) {
+		option := disp.Val()
+		if seen[option] {
+			return disp.Errf("%s is given twice", option)
+		}
+		seen[option] = true
+		if err := d.unmarshalOption(disp, option); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Driver) unmarshalOption(disp *caddyfile.Dispenser, option string) error {
+	switch option {
+	case "events":
+		return d.ParseEvents(disp)
+	case "jobs":
+		return d.ParseJobs(disp)
+	}
+	var value string
+	words := map[string]*string{"dsn": &d.DSN, "notify": &d.Notify, "listen_dsn": &d.ListenDSN}
+	word, known := words[option]
+	switch {
+	case known:
+	case option == "max_message" || option == "settle":
+		word = &value
+	default:
+		return disp.Errf("unknown option %q", option)
+	}
+	if !disp.AllArgs(word) {
+		return disp.ArgErr()
+	}
+	if *word == "" {
+		return disp.Errf("%s has an empty value", option)
+	}
+	switch option {
+	case "max_message":
+		size, err := humanize.ParseBytes(value)
+		if err != nil || size == 0 || size > largestMaxMessage {
+			return disp.Errf("max_message: %q is not a size from 1B to 64MiB", value)
+		}
+		d.MaxMessage = int(size)
+	case "settle":
+		settle, err := caddy.ParseDuration(value)
+		if err != nil || settle <= 0 {
+			return disp.Errf("settle: %q is not a duration above zero, such as 5s", value)
+		}
+		d.Settle = caddy.Duration(settle)
+	}
+	return nil
+}

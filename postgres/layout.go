@@ -1,0 +1,218 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/caddyjobs/caddyjobs/tables"
+)
+
+// settleUnborn is how long ids are waited for that are not made under the
+// table's lock, unless configured.
+const settleUnborn = 60 * time.Second
+
+// layout is what was found in the database: the types of the columns, who
+// makes the ids, and the SQL that follows from it.
+type layout struct {
+	*statements
+	jobType   string   // of the events' column of the job
+	jobsType  string   // of the jobs' id
+	stateType string   // likewise, quoted
+	severity  string   // type of the column, quoted
+	timeType  string   // likewise
+	defaulted bool     // the database gives out ids
+	relations []uint32 // tables whose locks writers hold
+	settle    time.Duration
+	warnings  []string
+	terminal  []string
+	max       int
+}
+
+// column is one column as the catalog has it.
+type column struct {
+	name, typ  string // domains are replaced by what they are of
+	full       string // as SQL has it, with its schema where that is needed
+	enum, free bool   // free: we may read it
+}
+
+// relation is a table or view.
+type relation struct {
+	oid     uint32
+	kind    string
+	columns map[string]column
+}
+
+// inspect reads the layout. Its errors name what is missing, and the remedy.
+func inspect(ctx context.Context, pool *pgxpool.Pool, d *Driver) (*layout, error) {
+	events, err := find(ctx, pool, d.Events.Table)
+	if err != nil {
+		return nil, err
+	}
+	jobs, err := find(ctx, pool, d.Jobs.Table)
+	if err != nil {
+		return nil, err
+	}
+	l := &layout{terminal: d.Jobs.Terminal, max: d.MaxMessage}
+	if err := l.check(d.Tables, events, jobs); err != nil {
+		return nil, err
+	}
+	if err := l.inspectIDs(ctx, pool, d, events); err != nil {
+		return nil, fmt.Errorf("inspecting the ids: %w", err)
+	}
+	return l, nil
+}
+
+const findRelation = `SELECT c.oid, c.relkind::text, a.attname, coalesce(b.typname, t.typname), coalesce(b.typtype, t.typtype) = 'e',
+	has_column_privilege(c.oid, a.attnum, 'SELECT'),
+	format_type(a.atttypid, NULL)
+	FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+	JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type b ON b.oid = t.typbasetype
+	WHERE c.oid = to_regclass($1)`
+
+func find(ctx context.Context, pool *pgxpool.Pool, name string) (*relation, error) {
+	quoted, err := identifier(name)
+	if err != nil {
+		return nil, err
+	}
+	r := &relation{columns: map[string]column{}}
+	rows, err := pool.Query(ctx, findRelation, quoted)
+	if err != nil {
+		return nil, err
+	}
+	var c column
+	_, err = pgx.ForEachRow(rows, []any{&r.oid, &r.kind, &c.name, &c.typ, &c.enum, &c.free, &c.full}, func() error {
+		r.columns[c.name] = c
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if r.oid == 0 {
+		return nil, fmt.Errorf("there is no table %s in the database, or its schema is hidden from this user; name the table in the store's block, or GRANT USAGE ON SCHEMA", name)
+	}
+	return r, nil
+}
+
+// want is what a column must be.
+type want struct {
+	of          *relation
+	table, name string
+	option      string
+	types       []string // any if empty
+	enum        bool     // or an enum
+}
+
+var (
+	integers = []string{"int2", "int4", "int8"}
+	texts    = []string{"text", "varchar", "bpchar", "name", "citext"}
+	times    = []string{"int4", "int8", "timestamptz", "timestamp", "numeric", "float8"}
+)
+
+func (l *layout) check(t tables.Tables, events, jobs *relation) error {
+	e, j := t.Events, t.Jobs
+	ids := append(append([]string{"uuid"}, integers...), texts...)
+	wants := []want{
+		{events, e.Table, e.ID, "events id", integers, false},
+		{events, e.Table, e.Job, "events job", ids, false},
+		{events, e.Table, e.Message, "events message", nil, true},
+		{events, e.Table, e.Severity, "events severity", append(append([]string{}, integers...), texts...), true},
+		{events, e.Table, e.Time, "events time", times, false},
+		{jobs, j.Table, j.ID, "jobs id", ids, false},
+		{jobs, j.Table, j.State, "jobs state", append(append([]string{}, integers...), texts...), true},
+	}
+	if j.Owner != "" {
+		wants = append(wants, want{jobs, j.Table, j.Owner, "jobs owner", nil, true})
+	}
+	for _, w := range wants {
+		if err := w.check(); err != nil {
+			return err
+		}
+	}
+	l.jobType, l.jobsType = events.columns[e.Job].typ, jobs.columns[j.ID].typ
+	l.stateType, l.severity = jobs.columns[j.State].full, events.columns[e.Severity].full
+	l.timeType = events.columns[e.Time].typ
+	return nil
+}
+
+func (w want) check() error {
+	c, ok := w.of.columns[w.name]
+	switch {
+	case !ok:
+		return fmt.Errorf("the table %s has no column %s; name the right one in the store's block: %s <column>", w.table, w.name, w.option)
+	case !c.free:
+		return fmt.Errorf("the column %s of %s may not be read; run: GRANT SELECT ON %[2]s TO the user of the dsn", w.name, w.table)
+	case len(w.types) == 0 || w.enum && c.enum || slices.Contains(w.types, c.typ):
+		return nil
+	}
+	return fmt.Errorf("the column %s of %s is of type %s; %s must be one of %s; name another column, or make a view that casts it",
+		w.name, w.table, c.typ, w.option, strings.Join(w.types, ", "))
+}
+
+// inspectIDs finds out who makes the ids, whose locks count, and whether there
+// is an index for backlogs.
+func (l *layout) inspectIDs(ctx context.Context, pool *pgxpool.Pool, d *Driver, events *relation) error {
+	var sequence *string
+	var cache, increment *int64
+	var readable, indexed bool
+	err := pool.QueryRow(ctx, `WITH RECURSIVE r(oid) AS (
+			SELECT $1::oid UNION SELECT v.refobjid FROM r JOIN pg_rewrite w ON w.ev_class = r.oid
+			JOIN pg_depend v ON v.classid = 'pg_rewrite'::regclass AND v.objid = w.oid AND v.refclassid = 'pg_class'::regclass
+		), c AS (SELECT attnum, attidentity <> '' OR atthasdef AS has FROM pg_attribute WHERE attrelid = $1 AND attname = $2
+		), s AS (
+			SELECT q.seqrelid, q.seqcache, q.seqincrement FROM c JOIN pg_depend p ON
+				p.refclassid = 'pg_class'::regclass AND p.refobjid = $1 AND p.refobjsubid = c.attnum AND p.deptype = 'i' AND p.classid = 'pg_class'::regclass
+			JOIN pg_sequence q ON q.seqrelid = p.objid
+			UNION ALL
+			SELECT q.seqrelid, q.seqcache, q.seqincrement FROM c JOIN pg_attrdef a ON a.adrelid = $1 AND a.adnum = c.attnum
+			JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = a.oid AND p.refclassid = 'pg_class'::regclass
+			JOIN pg_sequence q ON q.seqrelid = p.refobjid LIMIT 1)
+		SELECT ARRAY(SELECT oid FROM r), (SELECT has FROM c), s.seqrelid::regclass::text, s.seqcache, s.seqincrement,
+			coalesce(has_sequence_privilege(s.seqrelid, 'SELECT'), false),
+			EXISTS (SELECT FROM pg_index i WHERE i.indrelid = $1 AND i.indkey[0] =
+				(SELECT attnum FROM pg_attribute WHERE attrelid = $1 AND attname = $3) AND i.indkey[1] = (SELECT attnum FROM c))
+		FROM (SELECT 1) one LEFT JOIN s ON true`, events.oid, d.Events.ID, d.Events.Job).
+		Scan(&l.relations, &l.defaulted, &sequence, &cache, &increment, &readable, &indexed)
+	if err != nil {
+		return err
+	}
+	l.settle = time.Duration(d.Settle)
+	if sequence == nil || *cache > 1 || *increment != 1 {
+		l.warnings = append(l.warnings, fmt.Sprintf("the ids of %s are not made one by one by its own sequence (CACHE 1, INCREMENT 1): a row whose id "+
+			"comes more than %s late may be missed by viewers who are connected", d.Events.Table, max(l.settle, settleUnborn)))
+		if l.settle == 0 {
+			l.settle = settleUnborn
+		}
+	}
+	if !indexed && (events.kind == "r" || events.kind == "p") {
+		l.warnings = append(l.warnings, named("backlogs are read slowly without an index; make it by: CREATE INDEX CONCURRENTLY ON {events} ({job}, {id})", d.Tables))
+	}
+	if !readable {
+		sequence = nil
+	}
+	l.statements = newStatements(d.Tables, l, sequence)
+	return nil
+}
+
+// canonical is a job's id as the database writes it; ok is false if no job can
+// have it.
+func canonical(typ, id string) (string, bool) {
+	switch {
+	case slices.Contains(integers, typ):
+		bits := map[string]int{"int2": 16, "int4": 32, "int8": 64}[typ]
+		n, err := strconv.ParseInt(id, 10, bits)
+		return strconv.FormatInt(n, 10), err == nil
+	case typ == "uuid":
+		u, err := uuid.Parse(id)
+		return u.String(), err == nil
+	default:
+		return id, isText(id)
+	}
+}

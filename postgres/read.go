@@ -1,0 +1,194 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+)
+
+// Jobs looks up jobs in one query.
+func (s *Store) Jobs(ctx context.Context, ids []string) (map[string]joblog.Job, error) {
+	jobs := map[string]joblog.Job{}
+	err := s.use(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
+		asked := map[string][]string{} // as they were asked for, by how the database writes them
+		for _, id := range ids {
+			if c, ok := canonical(l.jobsType, id); ok {
+				asked[c] = append(asked[c], id)
+			}
+		}
+		if len(asked) == 0 {
+			return nil
+		}
+		rows, err := pool.Query(ctx, l.jobs, keys(asked))
+		if err != nil {
+			return err
+		}
+		var job joblog.Job
+		var state *string
+		_, err = pgx.ForEachRow(rows, []any{&job.ID, &state, &job.Owner}, func() error {
+			job.State = ""
+			if state != nil {
+				job.State = *state
+			}
+			job.Terminal = slices.Contains(l.terminal, job.State)
+			for _, id := range asked[job.ID] {
+				jobs[id] = job
+			}
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("looking up jobs: %w", err)
+	}
+	return jobs, nil
+}
+
+func keys[V any](m map[string]V) []string {
+	list := make([]string, 0, len(m))
+	for key := range m {
+		list = append(list, key)
+	}
+	return list
+}
+
+// rangesAPage is how many ranges of ids one query looks through.
+const rangesAPage = 64
+
+// Read returns one page of a job's log.
+func (s *Store) Read(ctx context.Context, q joblog.Query) (page joblog.Page, err error) {
+	err = s.use(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
+		page, err = l.readPage(ctx, pool, q)
+		return err
+	})
+	if err != nil {
+		return joblog.Page{}, fmt.Errorf("reading a log: %w", err)
+	}
+	return page, nil
+}
+
+func (l *layout) readPage(ctx context.Context, pool *pgxpool.Pool, q joblog.Query) (page joblog.Page, err error) {
+	job, ok := canonical(l.jobType, q.Job)
+	wanted := missing(q.After, q.UpTo)
+	if !ok || len(wanted) == 0 {
+		return page, nil
+	}
+	limit := q.Limit
+	if limit < 1 || limit > joblog.PageRows {
+		limit = joblog.PageRows
+	}
+	query := l.read
+	if page.More = len(wanted) > rangesAPage; q.Last {
+		query, wanted = l.last, wanted[max(0, len(wanted)-rangesAPage):]
+	} else {
+		wanted = wanted[:min(len(wanted), rangesAPage)]
+	}
+	lows, highs := split(wanted)
+	rows, err := pool.Query(ctx, query, job, lows, highs, limit+1)
+	if err != nil {
+		return page, err
+	}
+	var size, before int64
+	e, scan := l.scanner()
+	_, err = pgx.ForEachRow(rows, append([]any{&e.ID}, append(scan, &size, &before)...), func() error {
+		if len(page.Events) == limit || len(page.Events) > 0 && before+size > joblog.PageBytes {
+			page.More = true
+			return nil
+		}
+		page.Events = append(page.Events, e.event(q.Job, l.max))
+		return nil
+	})
+	if q.Last {
+		slices.Reverse(page.Events)
+	}
+	return page, err
+}
+
+// missing is what upTo covers and after does not, as ranges of ids.
+func missing(after, upTo joblog.Cursor) joblog.Ranges {
+	lacking := append(after.Holes[:len(after.Holes):len(after.Holes)], joblog.Range{Lo: after.N + 1, Hi: upTo.N})
+	var wanted joblog.Ranges
+	for _, r := range lacking {
+		lo, hi := max(r.Lo, 1), min(r.Hi, upTo.N)
+		for _, h := range upTo.Holes {
+			if h.Hi < lo || h.Lo > hi {
+				continue
+			}
+			if h.Lo > lo {
+				wanted = append(wanted, joblog.Range{Lo: lo, Hi: h.Lo - 1})
+			}
+			lo = h.Hi + 1
+		}
+		if lo <= hi {
+			wanted = append(wanted, joblog.Range{Lo: lo, Hi: hi})
+		}
+	}
+	return wanted
+}
+
+func split(r joblog.Ranges) (lows, highs []int64) {
+	lows, highs = make([]int64, len(r)), make([]int64, len(r))
+	for i := range r {
+		lows[i], highs[i] = r[i].Lo, r[i].Hi
+	}
+	return lows, highs
+}
+
+// row is a row as it is scanned.
+type row struct {
+	ID           int64
+	message, sev *string
+	cut          bool
+	time         *int64
+}
+
+func (l *layout) scanner() (*row, []any) {
+	r := new(row)
+	return r, []any{&r.message, &r.cut, &r.sev, &r.time}
+}
+
+func (r *row) event(job string, most int) joblog.Event {
+	e := joblog.Event{ID: r.ID, Job: job, Truncated: r.cut}
+	if r.message != nil {
+		e.Message = *r.message
+	}
+	if r.cut {
+		e.Message = trim(e.Message, most)
+	}
+	if r.sev != nil {
+		e.Severity = *r.sev
+	}
+	if r.time != nil {
+		e.Time = *r.time
+	}
+	return e
+}
+
+// trim cuts a text to at most so many bytes, between two characters.
+func trim(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return strings.Clone(s[:most])
+}
+
+// Newest is the highest id ever given out, as far as the database tells.
+func (s *Store) Newest(ctx context.Context) (id int64, err error) {
+	err = s.use(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
+		return pool.QueryRow(ctx, l.newest).Scan(&id)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("reading the newest id: %w", err)
+	}
+	return id, nil
+}

@@ -1,0 +1,141 @@
+package postgres
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+	"github.com/caddyjobs/caddyjobs/tables"
+)
+
+// statements are the SQL for a database. Ids of jobs go in as arrays of text
+// and are cast to the column's type, so that its index is used; they come out
+// as text.
+type statements struct {
+	jobs       string // (ids) id, state, owner
+	read, last string // (job, lows, highs, rows) the columns of a row
+	tail       map[tailKind]string
+	locks      string // (relations) what newLocks scans
+	highest    string // () the highest visible id
+	newest     string // () the highest id ever given out
+	gaps       string // (from, to) lows and highs of ids that are not visible
+	hasJob     string // (job)
+	setState   string // (job, state)
+	insert     string // (job, messages, severities, times in ms) id
+	lastTime   string // () the newest row's time
+}
+
+// tailKind says which parts a tick's statement has: a part that is not needed
+// costs time to plan.
+type tailKind struct{ filter, holes bool }
+
+func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
+	severity := "{severity}::text"
+	sql := func(text string) string {
+		return named(text, t, "{jobtype}", l.jobType, "{jobstype}", l.jobsType, "{max}", fmt.Sprint(l.max),
+			"{budget}", fmt.Sprint(joblog.PageBytes), "{ms}", millisOf(l.timeType), "{sev}", severity,
+			"{size}", fmt.Sprintf("least(octet_length({message}::text), %d) + 96", l.max),
+			"{from_ms}", fromMillis(l.timeType), "{statetype}", l.stateType, "{sevtype}", l.severity)
+	}
+	twice := func(text string) string { return sql(sql(text)) } // {size} and the like have names in them
+	s := &statements{
+		jobs:     sql(`SELECT j.{jobid}::text, j.{state}::text, coalesce({owner}, '') FROM {jobs} j WHERE j.{jobid} = ANY($1::text[]::{jobstype}[])`),
+		highest:  sql(`SELECT coalesce(max({id}), 0)::bigint FROM {events}`),
+		hasJob:   sql(`SELECT 1 FROM {jobs} WHERE {jobid} = $1::text::{jobstype}`),
+		setState: sql(`UPDATE {jobs} SET {state} = ($2::text)::{statetype} WHERE {jobid} = $1::text::{jobstype}`),
+		lastTime: twice(`SELECT {ms} FROM {events} ORDER BY {id} DESC LIMIT 1`),
+		gaps: sql(`SELECT prev + 1, id - 1 FROM (SELECT {id}::bigint AS id, lag({id}::bigint, 1, $1::bigint) OVER (ORDER BY {id}) AS prev
+			FROM {events} WHERE {id} > $1 AND {id} <= $2) g WHERE id > prev + 1 ORDER BY 1`),
+		tail: map[tailKind]string{},
+	}
+	s.newest = s.highest
+	newest := "NULL::bigint"
+	if sequence != nil {
+		newest = "(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM " + *sequence + ")"
+		s.newest = sql(`SELECT greatest(` + newest + `, (SELECT coalesce(max({id}), 0) FROM {events}))::bigint`)
+	}
+	s.locks = `WITH RECURSIVE r(oid) AS (SELECT unnest($1::oid[]) UNION SELECT i.inhrelid FROM pg_inherits i JOIN r ON i.inhparent = r.oid)
+		SELECT pg_postmaster_start_time()::text, pg_is_in_recovery(), ` + newest + `,
+		pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
+		ARRAY(SELECT DISTINCT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND granted AND mode = 'RowExclusiveLock'
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND relation IN (SELECT oid FROM r))`
+	page := `SELECT id, msg, cut, sev, ms, size, before FROM (SELECT *, sum(size) OVER (ORDER BY id {dir}) - size AS before FROM (
+		SELECT e.id, CASE WHEN octet_length(e.msg) > {max} THEN left(e.msg, {max}) ELSE e.msg END AS msg,
+			coalesce(octet_length(e.msg) > {max}, false) AS cut, e.sev, e.ms, e.size
+		FROM unnest($2::bigint[], $3::bigint[]) r(lo, hi) CROSS JOIN LATERAL (
+			SELECT {id}::bigint AS id, {message}::text AS msg, {sev} AS sev, {ms} AS ms, {size} AS size FROM {events}
+			WHERE {job} = $1::text::{jobtype} AND {id} BETWEEN r.lo AND r.hi ORDER BY {id} {dir} LIMIT $4) e
+		ORDER BY e.id {dir} LIMIT $4) p) q WHERE before <= {budget} ORDER BY id {dir}`
+	s.read = twice(strings.ReplaceAll(page, "{dir}", "ASC"))
+	s.last = twice(strings.ReplaceAll(page, "{dir}", "DESC"))
+	for _, k := range []tailKind{{false, false}, {false, true}, {true, false}, {true, true}} {
+		s.tail[k] = twice(tailSQL(k))
+	}
+	s.insert = twice(`INSERT INTO {events} ({job}, {message}, {severity}, {time})
+		SELECT $1::text::{jobtype}, m, s::{sevtype}, {from_ms}
+		FROM unnest($2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY u(m, s, ms, n) ORDER BY n RETURNING {id}::bigint`)
+	return s
+}
+
+// tailSQL is the statement of a tick: in one snapshot the states that are asked
+// for, the rows that fill holes, and the rows above the highest id seen.
+//
+//	$1 the highest id  $2 rows a part  $3 watched jobs  $4 asked jobs  $5 terminal states  $6, $7 lows and highs of holes
+//
+// Rows of jobs that are not watched come with an id only, and only where an
+// edge of a gap, or a hole, needs it. A prefix of the rows is kept that fits the
+// budget; the summary says how far it goes.
+func tailSQL(k tailKind) string {
+	watched := "true"
+	if k.filter {
+		watched = "coalesce({job} = ANY($3::text[]::{jobtype}[]), false)"
+	}
+	columns := `{id}::bigint AS id, {job}::text AS job, {message}::text AS msg, {sev} AS sev, {ms} AS ms, {size} AS size, ` + watched + ` AS w`
+	fills := ""
+	if k.holes {
+		fills = `(SELECT true AS fill, f.* FROM unnest($6::bigint[], $7::bigint[]) h(lo, hi) CROSS JOIN LATERAL (
+			SELECT ` + columns + ` FROM {events} WHERE {id} BETWEEN h.lo AND h.hi ORDER BY {id} LIMIT $2) f ORDER BY f.id LIMIT $2) UNION ALL `
+	}
+	return `WITH r AS MATERIALIZED (` + fills + `
+		(SELECT false AS fill, ` + columns + ` FROM {events} WHERE {id} > $1 ORDER BY {id} LIMIT $2)
+	), g AS (
+		SELECT *, lag(id, 1, $1) OVER (PARTITION BY fill ORDER BY id) AS prev,
+			coalesce(sum(size) FILTER (WHERE w) OVER (ORDER BY id), 0) - CASE WHEN w THEN size ELSE 0 END < {budget} AS kept FROM r
+	)
+	SELECT 'row', id, fill, w, CASE WHEN w THEN job END,
+		CASE WHEN w THEN CASE WHEN octet_length(msg) > {max} THEN left(msg, {max}) ELSE msg END END, coalesce(w AND octet_length(msg) > {max}, false),
+		CASE WHEN w THEN sev END, CASE WHEN w THEN ms END, prev, 0::bigint, 0::bigint, 0::bigint
+		FROM g WHERE kept AND (w OR fill OR id <> prev + 1)
+	UNION ALL
+	SELECT 'state', 0, false, false, j.{jobid}::text, j.{state}::text, false, NULL, NULL, 0, 0, 0, 0
+		FROM {jobs} j WHERE j.{jobid} = ANY($4::text[]::{jobstype}[]) AND j.{state}::text = ANY($5::text[])
+	UNION ALL
+	SELECT 'sum', coalesce(max(id) FILTER (WHERE kept AND NOT fill), $1), false, false, NULL, NULL, false, NULL, NULL, 0,
+		count(*) FILTER (WHERE NOT kept), count(*) FILTER (WHERE fill), count(*) FILTER (WHERE NOT fill) FROM g
+	ORDER BY 2`
+}
+
+// millisOf is the time as an event has it: integers as they are, timestamps in
+// milliseconds.
+func millisOf(typ string) string {
+	if typ == "timestamptz" || typ == "timestamp" {
+		return "round(extract(epoch FROM {time}) * 1000)::bigint"
+	}
+	return "{time}::bigint"
+}
+
+// fromMillis is a time in milliseconds as the column has it.
+func fromMillis(typ string) string {
+	switch typ {
+	case "timestamptz":
+		return "to_timestamp(ms / 1000.0)"
+	case "timestamp":
+		return "to_timestamp(ms / 1000.0) AT TIME ZONE 'UTC'"
+	default:
+		return "ms::" + typ
+	}
+}
+
+// isText reports whether Postgres can hold a text.
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
