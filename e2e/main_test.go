@@ -8,14 +8,14 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"github.com/caddyjobs/caddyjobs/internal/testdb"
 )
 
 // patience is how long a test waits for what should come soon. It is long
 // because two cores run browsers, databases and race detectors at once.
 const patience = 60 * time.Second
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { testdb.Main(m) }
 
 // The binaries under test, each built once and when first needed. raceCaddy
 // looks for data races; plainCaddy is what users run, whose memory can be

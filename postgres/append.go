@@ -144,8 +144,8 @@ func (s *Store) SetState(ctx context.Context, job, state string) error {
 		if !ok {
 			return fmt.Errorf("%w %.80q", joblog.ErrUnknownJob, job)
 		}
-		if !isText(state) {
-			return fmt.Errorf("%w: a state cannot have a NUL and must be UTF-8", joblog.ErrInvalid)
+		if state == "" || !isText(state) {
+			return fmt.Errorf("%w: a state is text in UTF-8, without NULs and not empty", joblog.ErrInvalid)
 		}
 		done, err := tx.Exec(ctx, l.setState, id, state)
 		if err == nil && done.RowsAffected() == 0 {

@@ -95,16 +95,15 @@ func (l *layout) readPage(ctx context.Context, pool *pgxpool.Pool, q joblog.Quer
 	if err != nil {
 		return page, err
 	}
-	var size, before int64
+	var total int // rows there are, up to one more than the limit; the budget may leave some out
 	e, scan := l.scanner()
-	_, err = pgx.ForEachRow(rows, append([]any{&e.ID}, append(scan, &size, &before)...), func() error {
-		if len(page.Events) == limit || len(page.Events) > 0 && before+size > joblog.PageBytes {
-			page.More = true
-			return nil
+	_, err = pgx.ForEachRow(rows, append([]any{&e.ID}, append(scan, &total)...), func() error {
+		if len(page.Events) < limit {
+			page.Events = append(page.Events, e.event(q.Job, l.max))
 		}
-		page.Events = append(page.Events, e.event(q.Job, l.max))
 		return nil
 	})
+	page.More = page.More || total > len(page.Events)
 	if q.Last {
 		slices.Reverse(page.Events)
 	}
@@ -113,7 +112,10 @@ func (l *layout) readPage(ctx context.Context, pool *pgxpool.Pool, q joblog.Quer
 
 // missing is what upTo covers and after does not, as ranges of ids.
 func missing(after, upTo joblog.Cursor) joblog.Ranges {
-	lacking := append(after.Holes[:len(after.Holes):len(after.Holes)], joblog.Range{Lo: after.N + 1, Hi: upTo.N})
+	lacking := after.Holes
+	if after.N < upTo.N {
+		lacking = append(lacking[:len(lacking):len(lacking)], joblog.Range{Lo: after.N + 1, Hi: upTo.N})
+	}
 	var wanted joblog.Ranges
 	for _, r := range lacking {
 		lo, hi := max(r.Lo, 1), min(r.Hi, upTo.N)

@@ -60,13 +60,13 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 		pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
 		ARRAY(SELECT DISTINCT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND granted AND mode = 'RowExclusiveLock'
 			AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND relation IN (SELECT oid FROM r))`
-	page := `SELECT id, msg, cut, sev, ms, size, before FROM (SELECT *, sum(size) OVER (ORDER BY id {dir}) - size AS before FROM (
+	page := `SELECT id, msg, cut, sev, ms, total FROM (SELECT *, sum(size) OVER (ORDER BY id {dir}) - size AS before, count(*) OVER () AS total FROM (
 		SELECT e.id, CASE WHEN octet_length(e.msg) > {max} THEN left(e.msg, {max}) ELSE e.msg END AS msg,
 			coalesce(octet_length(e.msg) > {max}, false) AS cut, e.sev, e.ms, e.size
 		FROM unnest($2::bigint[], $3::bigint[]) r(lo, hi) CROSS JOIN LATERAL (
 			SELECT {id}::bigint AS id, {message}::text AS msg, {sev} AS sev, {ms} AS ms, {size} AS size FROM {events}
 			WHERE {job} = $1::text::{jobtype} AND {id} BETWEEN r.lo AND r.hi ORDER BY {id} {dir} LIMIT $4) e
-		ORDER BY e.id {dir} LIMIT $4) p) q WHERE before <= {budget} ORDER BY id {dir}`
+		ORDER BY e.id {dir} LIMIT $4) p) q WHERE before = 0 OR before + size <= {budget} ORDER BY id {dir}`
 	s.read = twice(strings.ReplaceAll(page, "{dir}", "ASC"))
 	s.last = twice(strings.ReplaceAll(page, "{dir}", "DESC"))
 	for _, k := range []tailKind{{false, false}, {false, true}, {true, false}, {true, true}} {
