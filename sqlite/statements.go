@@ -17,11 +17,12 @@ import (
 // as text, too.
 type statements struct {
 	jobs           string // (list of ids) asked, id, state, owner
-	states         string // (list of ids) asked, state
+	states         string // (list of ids, list of states) asked, state: of those in one of the states
 	oldest, newest string // (job, low, high, limit) id and the columns of a row
 	top            string // () the highest id ever
 	ahead          string // (id, rows) the id so many rows above
 	tail           string // (low, high, list of jobs, limit) id, columns of a row, job
+	touched        string // (low, high) the jobs of these rows
 	hasJob         string // (job)
 	addJob         string // (job, time), unless it is there; our tables only
 	setState       string // (job, state)
@@ -46,7 +47,8 @@ func newStatements(t tables.Tables, maxMessage int, auto, utf8 bool) *statements
 	s := &statements{
 		jobs: `SELECT a.value, CAST(j.{jobid} AS TEXT), CAST(j.{state} AS TEXT), CAST(` + owner + ` AS TEXT)
 			FROM json_each(?) a CROSS JOIN {jobs} j ON j.{jobid} = a.value`,
-		states: `SELECT a.value, CAST(j.{state} AS TEXT) FROM json_each(?) a CROSS JOIN {jobs} j ON j.{jobid} = a.value`,
+		states: `SELECT a.value, CAST(j.{state} AS TEXT) FROM json_each(?) a CROSS JOIN {jobs} j ON j.{jobid} = a.value
+			WHERE CAST(j.{state} AS TEXT) IN (SELECT value FROM json_each(?))`,
 		oldest: `SELECT ` + row + ` FROM {events} WHERE {job} = ? AND {id} BETWEEN ? AND ? ORDER BY {id} LIMIT ?`,
 		newest: `SELECT ` + row + ` FROM {events} WHERE {job} = ? AND {id} BETWEEN ? AND ? ORDER BY {id} DESC LIMIT ?`,
 		top:    top,
@@ -55,6 +57,7 @@ func newStatements(t tables.Tables, maxMessage int, auto, utf8 bool) *statements
 		// new is little, what the watched jobs have is not.
 		tail: `SELECT ` + row + `, CAST({job} AS TEXT) FROM {events} WHERE {id} > ? AND {id} <= ?
 			AND ({job} IN (SELECT value FROM json_each(?))) IS TRUE ORDER BY {id} LIMIT ?`,
+		touched:  `SELECT DISTINCT CAST({job} AS TEXT) FROM {events} WHERE {id} > ? AND {id} <= ?`,
 		hasJob:   `SELECT 1 FROM {jobs} WHERE {jobid} = ?`,
 		addJob:   `INSERT INTO {jobs} ({jobid}, {created}, {updated}) VALUES (?1, ?2, ?2) ON CONFLICT ({jobid}) DO NOTHING`,
 		setState: `UPDATE {jobs} SET {state} = ?2 WHERE {jobid} = ?1`,
@@ -67,7 +70,7 @@ func newStatements(t tables.Tables, maxMessage int, auto, utf8 bool) *statements
 	}
 	text := `'` + strings.ReplaceAll(t.Events.Table, `'`, `''`) + `'`
 	for _, q := range []*string{
-		&s.jobs, &s.states, &s.oldest, &s.newest, &s.top, &s.ahead, &s.tail,
+		&s.jobs, &s.states, &s.oldest, &s.newest, &s.top, &s.ahead, &s.tail, &s.touched,
 		&s.hasJob, &s.addJob, &s.setState, &s.putState, &s.insert, &s.lastTime, &s.dropRows, &s.dropJob,
 	} {
 		*q = named(strings.ReplaceAll(*q, "{text}", text), t)

@@ -96,7 +96,8 @@ func (s *Store) acquire(ctx context.Context) (*file, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if err := ctx.Err(); err != nil {
+	// Nothing is opened after Close, whose word may not have come to ctx yet.
+	if err := errors.Join(ctx.Err(), s.life.Err()); err != nil {
 		return nil, err
 	}
 	info, err := os.Stat(s.path)
@@ -136,7 +137,7 @@ func (s *Store) reopen(ctx context.Context, info os.FileInfo, stat error) error 
 	}
 	s.file, s.seen = f, true
 	s.warn.Do(func() {
-		for _, text := range f.layout.warnings {
+		for _, text := range f.warnings {
 			s.log.Warn(text, "path", s.path)
 		}
 	})

@@ -116,9 +116,9 @@ func (f *file) advance(ctx context.Context, tx *sql.Tx, p *page, last, top int64
 		}
 		top = ahead.Int64
 	}
-	watched, err := list(slices.Collect(maps.Keys(w.Jobs)))
-	if err != nil {
-		return last, err
+	watched, err := f.relevant(ctx, tx, last, top, w.Jobs)
+	if err != nil || watched == "" {
+		return top, err
 	}
 	err = each(ctx, tx, f.tail, []any{last, top, watched, p.rows + 1}, func(scan scanner) error {
 		e := new(joblog.Event)
@@ -130,6 +130,30 @@ func (f *file) advance(ctx context.Context, tx *sql.Tx, p *page, last, top int64
 	return top, err
 }
 
+// relevant is a list of those of the watched jobs that may have rows above
+// last, up to top; it is empty if none has. Where jobs are more than ids it is
+// cheaper to see first whose rows these are than to pass all jobs on.
+func (f *file) relevant(ctx context.Context, tx *sql.Tx, last, top int64, watched map[string]struct{}) (string, error) {
+	if top-last >= int64(len(watched)) {
+		return list(slices.Collect(maps.Keys(watched)))
+	}
+	var jobs []string
+	err := each(ctx, tx, f.touched, []any{last, top}, func(scan scanner) error {
+		var job sql.NullString
+		if err := scan(&job); err != nil {
+			return err
+		}
+		if _, ok := watched[job.String]; ok {
+			jobs = append(jobs, job.String)
+		}
+		return nil
+	})
+	if err != nil || len(jobs) == 0 {
+		return "", err
+	}
+	return list(jobs)
+}
+
 // ended are those of the jobs whose state is terminal.
 func (f *file) ended(ctx context.Context, tx *sql.Tx, jobs, terminal []string) (map[string]string, error) {
 	if len(jobs) == 0 {
@@ -139,16 +163,17 @@ func (f *file) ended(ctx context.Context, tx *sql.Tx, jobs, terminal []string) (
 	if err != nil {
 		return nil, err
 	}
+	ends, err := list(slices.Clone(terminal))
+	if err != nil {
+		return nil, err
+	}
 	ended := map[string]string{}
-	err = each(ctx, tx, f.states, []any{asked}, func(scan scanner) error {
-		var job string
-		var state sql.NullString
+	err = each(ctx, tx, f.states, []any{asked, ends}, func(scan scanner) error {
+		var job, state string
 		if err := scan(&job, &state); err != nil {
 			return err
 		}
-		if state.Valid && slices.Contains(terminal, state.String) {
-			ended[job] = state.String
-		}
+		ended[job] = state
 		return nil
 	})
 	return ended, err
