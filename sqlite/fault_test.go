@@ -218,3 +218,22 @@ func TestNoDatabase(t *testing.T) {
 		t.Errorf("the text has %d bytes now: %v", len(b), err)
 	}
 }
+
+// TestDurable: an answer says that the batch survives a power cut, which no
+// test can cut. What SQLite promises for it depends on this.
+func TestDurable(t *testing.T) {
+	s := opened(t, filepath.Join(t.TempDir(), "jobs.db"))
+	appendN(t, s, "job", 1)
+	err := s.use(t.Context(), func(ctx context.Context, f *file) error {
+		const full = 2
+		var n int
+		err := f.write.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&n)
+		if n != full {
+			t.Errorf("synchronous is %d, want %d", n, full)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -12,6 +12,7 @@ import (
 type page struct {
 	rows, bytes int // bounds, at least one event fits
 	maxMessage  int // bytes
+	skip        func(id int64) bool
 
 	events []joblog.Event
 	size   int  // bytes
@@ -19,16 +20,19 @@ type page struct {
 }
 
 // add scans a row into e, the columns after the event's into more, and takes
-// it, or returns errEnough if it does not fit.
+// it unless skip passes it over, or returns errEnough if it does not fit.
 func (p *page) add(scan scanner, e *joblog.Event, more ...any) error {
-	if len(p.events) == p.rows {
-		p.more = true
-		return errEnough
-	}
 	var message, at any
 	var severity sql.NullString
 	if err := scan(append([]any{&e.ID, &message, &e.Truncated, &severity, &at}, more...)...); err != nil {
 		return err
+	}
+	if p.skip != nil && p.skip(e.ID) {
+		return nil
+	}
+	if len(p.events) == p.rows {
+		p.more = true
+		return errEnough
 	}
 	e.Severity, e.Time = severity.String, timeOf(at)
 	if e.Message = text(message); e.Truncated || len(e.Message) > p.maxMessage {

@@ -91,23 +91,51 @@ func (s *Store) Read(ctx context.Context, q joblog.Query) (joblog.Page, error) {
 	return joblog.Page{Events: p.events, More: p.more}, nil
 }
 
-// fill reads span after span until the page is full.
+// fill reads until the page is full. Each query begins at an id that is wanted
+// and goes on over those that are not, so that the many holes a viewer may
+// send cost no query each.
 func (f *file) fill(ctx context.Context, tx *sql.Tx, p *page, q joblog.Query) error {
-	wanted, query := spans(q.After, q.UpTo), f.oldest
+	query := f.oldest
 	if q.Last {
-		slices.Reverse(wanted)
 		query = f.newest
 	}
-	for _, span := range wanted {
-		args := []any{q.Job, span.Lo, span.Hi, p.rows - len(p.events) + 1}
+	limit := p.rows + 1
+	p.skip = func(id int64) bool { return q.After.Covers(id) || !q.UpTo.Covers(id) }
+	for wanted := spans(q.After, q.UpTo); len(wanted) > 0; {
+		n, e := 0, joblog.Event{}
+		args := []any{q.Job, wanted[0].Lo, wanted[len(wanted)-1].Hi, limit}
 		err := each(ctx, tx, query, args, func(scan scanner) error {
-			return p.add(scan, &joblog.Event{Job: q.Job})
+			n++
+			e = joblog.Event{Job: q.Job}
+			return p.add(scan, &e)
 		})
-		if err != nil || p.more {
+		if err != nil || p.more || n < limit {
 			return err
 		}
+		wanted = rest(wanted, e.ID, q.Last)
 	}
 	return nil
+}
+
+// rest is what of the spans is left after the row with this id: what is above
+// or, going down, below.
+func rest(spans joblog.Ranges, id int64, down bool) joblog.Ranges {
+	if down {
+		for len(spans) > 0 && spans[len(spans)-1].Lo >= id {
+			spans = spans[:len(spans)-1]
+		}
+		if n := len(spans); n > 0 {
+			spans[n-1].Hi = min(spans[n-1].Hi, id-1)
+		}
+		return spans
+	}
+	for len(spans) > 0 && spans[0].Hi <= id {
+		spans = spans[1:]
+	}
+	if len(spans) > 0 {
+		spans[0].Lo = max(spans[0].Lo, id+1)
+	}
+	return spans
 }
 
 // spans are the ids that upTo covers and after does not, ascending.
