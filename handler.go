@@ -13,6 +13,10 @@ import (
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
+// pendingInterval is how often it is looked whether jobs have appeared that are
+// waited for.
+const pendingInterval = 250 * time.Millisecond
+
 const defaultPath = "/jobs/{id}/logs"
 
 func init() { caddy.RegisterModule(new(Logs)) }
@@ -191,7 +195,7 @@ func (l *Logs) find(r *http.Request, h *hub, id string) (joblog.Job, error) {
 			return job, errNotFound
 		}
 		// All who wait ask at the same moment, and so in the same query.
-		interval := h.tunables.Load().interval
+		interval := min(h.tunables.Load().interval, pendingInterval)
 		now := time.Now()
 		pause(ctx, now.Truncate(interval).Add(interval).Sub(now))
 	}

@@ -131,6 +131,9 @@ func readSSE(tr *transcript, body io.Reader) {
 }
 
 func addEvent(tr *transcript, event sse.Event) {
+	if event.Type == "" && event.Data == "" {
+		return // the package hands on a block that has no data, such as retry
+	}
 	if event.Type != "" {
 		tr.add(record{Event: event.Type})
 		return

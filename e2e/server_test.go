@@ -159,6 +159,25 @@ func (s *server) connect(t *testing.T) {
 	}
 	transport.TLSClientConfig.RootCAs = x509.NewCertPool()
 	transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(root)
+	s.awaitCertificate(t)
+}
+
+// awaitCertificate waits until the server has a certificate, which it makes
+// while it serves already.
+func (s *server) awaitCertificate(t *testing.T) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		resp, err := s.client.Get(s.https + "/ping")
+		if err == nil {
+			_ = resp.Body.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("GET /ping over TLS: %v", err)
+		}
+		wait(t.Context(), 10*time.Millisecond)
+	}
 }
 
 // ping waits until the server answers on a route that is not ours.

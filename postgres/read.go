@@ -74,21 +74,36 @@ func (s *Store) Read(ctx context.Context, q joblog.Query) (page joblog.Page, err
 	return page, nil
 }
 
+// readPage looks through the ids that are wanted, some ranges at a time, until
+// it has found a row: a page without rows would be the last one.
 func (l *layout) readPage(ctx context.Context, pool *pgxpool.Pool, q joblog.Query) (page joblog.Page, err error) {
 	job, ok := canonical(l.jobType, q.Job)
-	wanted := missing(q.After, q.UpTo)
-	if !ok || len(wanted) == 0 {
+	if !ok {
 		return page, nil
 	}
-	limit := q.Limit
+	wanted := missing(q.After, q.UpTo)
+	for len(wanted) > 0 && len(page.Events) == 0 && err == nil {
+		var some joblog.Ranges
+		if q.Last {
+			at := max(0, len(wanted)-rangesAPage)
+			wanted, some = wanted[:at], wanted[at:]
+		} else {
+			at := min(len(wanted), rangesAPage)
+			some, wanted = wanted[:at], wanted[at:]
+		}
+		page, err = l.readRanges(ctx, pool, q, job, some)
+	}
+	page.More = page.More || len(wanted) > 0
+	return page, err
+}
+
+func (l *layout) readRanges(ctx context.Context, pool *pgxpool.Pool, q joblog.Query, job string, wanted joblog.Ranges) (page joblog.Page, err error) {
+	limit, query := q.Limit, l.read
 	if limit < 1 || limit > joblog.PageRows {
 		limit = joblog.PageRows
 	}
-	query := l.read
-	if page.More = len(wanted) > rangesAPage; q.Last {
-		query, wanted = l.last, wanted[max(0, len(wanted)-rangesAPage):]
-	} else {
-		wanted = wanted[:min(len(wanted), rangesAPage)]
+	if q.Last {
+		query = l.last
 	}
 	lows, highs := split(wanted)
 	rows, err := pool.Query(ctx, query, job, lows, highs, limit+1)
@@ -103,7 +118,7 @@ func (l *layout) readPage(ctx context.Context, pool *pgxpool.Pool, q joblog.Quer
 		}
 		return nil
 	})
-	page.More = page.More || total > len(page.Events)
+	page.More = total > len(page.Events)
 	if q.Last {
 		slices.Reverse(page.Events)
 	}
