@@ -14,7 +14,7 @@ var ErrCursor = errors.New("malformed cursor")
 
 const (
 	maxCursorLen   = 4096 // bytes of a cursor that ParseCursor accepts
-	maxCursorHoles = 512
+	maxCursorHoles = maxCursorLen / 2
 )
 
 // Cursor says which rows of one job a viewer has: every row with an id of at

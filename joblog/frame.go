@@ -7,7 +7,7 @@ import (
 
 // maxSentCursor is the longest cursor sent, in bytes. Beyond it the frame goes
 // without an id: the client then keeps an older cursor, which is still exact.
-const maxSentCursor = 1024
+const maxSentCursor = 4000
 
 // Frame is one event, encoded once and shared by all who send it.
 type Frame struct {
