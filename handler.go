@@ -63,7 +63,7 @@ func (l *Logs) Provision(ctx caddy.Context) (err error) {
 	if l.app, err = jobsApp(ctx, l.Store); err != nil {
 		return err
 	}
-	if server, ok := ctx.Context.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
+	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
 		// With the default grace period a server waits for its last request for
 		// ever, and tells nobody but these.
 		server.RegisterOnShutdown(func() {
