@@ -39,9 +39,15 @@ func (c Cursor) Union(d Cursor) Cursor {
 	if len(c.Holes) == 0 {
 		return c
 	}
-	// Above d.N only c's holes count; below it a hole must be in both.
-	holes := c.Holes.above(d.N)
-	return Cursor{N: c.N, Holes: append(c.Holes.intersect(d.Holes), holes...)}
+	// Above d.N only c's holes count; below it a hole must be in both. One that
+	// reaches across d.N comes in two parts that touch.
+	holes := c.Holes.intersect(d.Holes)
+	above := c.Holes.above(d.N)
+	if last := len(holes) - 1; last >= 0 && len(above) > 0 && holes[last].Hi+1 == above[0].Lo {
+		holes[last].Hi = above[0].Hi
+		above = above[1:]
+	}
+	return Cursor{N: c.N, Holes: append(holes, above...)}
 }
 
 // equal reports whether c and d cover the same.

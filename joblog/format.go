@@ -179,8 +179,8 @@ func escapeLen(s string) int {
 	if s[0] != 0x1b {
 		return 0
 	}
-	if len(s) == 1 {
-		return 1
+	if len(s) == 1 || s[1] < ' ' || s[1] > '~' {
+		return 1 // what follows is none of it
 	}
 	return 2 + sequenceLen(s[2:], s[1])
 }
@@ -189,7 +189,7 @@ func escapeLen(s string) int {
 func sequenceLen(s string, kind byte) int {
 	switch kind {
 	case '[': // CSI: parameters and intermediates, then one final byte
-		return end(s, func(c byte) bool { return c >= 0x40 && c <= 0x7e || c < ' ' })
+		return end(s, func(c byte) bool { return c >= 0x40 || c < ' ' })
 	case ']', 'P', 'X', '^', '_': // OSC, DCS, SOS, PM, APC: up to BEL or ST
 		if i := strings.IndexAny(s, "\a\x1b\n"); i >= 0 {
 			if strings.HasPrefix(s[i:], "\x1b\\") {
@@ -202,7 +202,10 @@ func sequenceLen(s string, kind byte) int {
 		}
 		return len(s)
 	case '(', ')', '*', '+', '-', '.', '/', '#', '%', ' ': // one byte more
-		return min(1, len(s))
+		if s == "" || s[0] < ' ' || s[0] > '~' {
+			return 0
+		}
+		return 1
 	default:
 		return 0
 	}
@@ -214,8 +217,8 @@ func end(s string, final func(byte) bool) int {
 	switch {
 	case i < 0:
 		return len(s)
-	case s[i] < ' ':
-		return i // a control character breaks the sequence off and stands for itself
+	case s[i] < ' ' || s[i] > '~':
+		return i // what cannot be in a sequence breaks it off and stands for itself
 	default:
 		return i + 1
 	}

@@ -1,0 +1,117 @@
+package joblog
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const universe = 12 // ids of the naive model are 1 to this
+
+// set is what a cursor covers of the universe.
+func set(c Cursor) (s [universe + 1]bool) {
+	for id := range s {
+		s[id] = id > 0 && c.Covers(int64(id))
+	}
+	return s
+}
+
+// randomCursor is any cursor of the universe.
+func randomCursor(r *rand.Rand) Cursor {
+	c := Cursor{N: r.Int64N(universe + 1)}
+	for id := int64(1); id <= c.N; id++ {
+		if r.IntN(3) == 0 {
+			c.Holes = c.Holes.Add(id)
+		}
+	}
+	return c
+}
+
+// sound fails the test unless the holes are as Ranges are to be.
+func sound(t testing.TB, c Cursor) {
+	t.Helper()
+	last := int64(-1)
+	for _, h := range c.Holes {
+		if h.Lo < 1 || h.Hi < h.Lo || h.Hi > c.N || h.Lo <= last+1 && last >= 0 {
+			t.Fatalf("holes %v of %d", c.Holes, c.N)
+		}
+		last = h.Hi
+	}
+}
+
+// TestCursorModel compares cursors with plain sets.
+func TestCursorModel(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	charset := regexp.MustCompile(`^[0-9A-Za-z._~-]+$`)
+	for range 20_000 {
+		c, d, n := randomCursor(r), randomCursor(r), r.Int64N(universe+2)
+		cs, ds := set(c), set(d)
+		union, clipped := c.Union(d), c.Clip(n)
+		sound(t, union)
+		sound(t, clipped)
+		us, ns := set(union), set(clipped)
+		for id := 1; id <= universe; id++ {
+			if us[id] != (cs[id] || ds[id]) {
+				t.Fatalf("%s with %s is %s", c, d, union)
+			}
+			if ns[id] != (cs[id] && int64(id) <= n) {
+				t.Fatalf("%s up to %d is %s", c, n, clipped)
+			}
+		}
+		text := c.String()
+		back, err := ParseCursor(text)
+		if err != nil || !back.equal(c) || !charset.MatchString(text) {
+			t.Fatalf("%v is %q, read as %v, %v", c, text, back, err)
+		}
+	}
+}
+
+func TestParseCursor(t *testing.T) {
+	for text, want := range map[string]Cursor{
+		"0": {}, "7": {N: 7}, "9223372036854775807": {N: math.MaxInt64},
+		"1042~3-k.2": {N: 1042, Holes: Ranges{{1017, 1019}, {1039, 1039}}},
+		"7~0":        {N: 7, Holes: Ranges{{7, 7}}}, "7~0.6": {N: 7, Holes: Ranges{{1, 7}}},
+	} {
+		if got, err := ParseCursor(text); err != nil || !got.equal(want) {
+			t.Errorf("%q is %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{
+		"", "-1", "+1", "01", "1.0", " 1", "1 ", "x", "1e3", "9223372036854775808", "1~", "~1", "1~1", "7~0.7", "7~-1",
+		"7~0.0", "7~1-1", "7~1-0", "7~1-2-", "7~A", "7~1..1", "7~1~2", "7~01", "7\n", strings.Repeat("1", 5000),
+		"9000~1" + strings.Repeat("-2", 2100),
+	} {
+		if got, err := ParseCursor(text); !errors.Is(err, ErrCursor) {
+			t.Errorf("%.40q is %v, %v, want ErrCursor", text, got, err)
+		}
+	}
+}
+
+func FuzzParseCursor(f *testing.F) {
+	for _, text := range []string{"0", "7", "1042~3-k.2", "7~0.6", "9223372036854775807~0-2", "x~", "1~1"} {
+		f.Add(text, int64(3))
+	}
+	f.Fuzz(func(t *testing.T, text string, id int64) {
+		c, err := ParseCursor(text)
+		if err != nil {
+			if !errors.Is(err, ErrCursor) {
+				t.Fatal(err)
+			}
+			return
+		}
+		sound(t, c)
+		if c.String() != text {
+			t.Fatalf("%q is written %q", text, c)
+		}
+		if id > 0 {
+			clipped := c.Clip(id)
+			sound(t, clipped)
+			if clipped.Covers(id) != c.Covers(id) || !clipped.Union(c).equal(c) {
+				t.Fatalf("%s up to %d is %s", c, id, clipped)
+			}
+		}
+	})
+}

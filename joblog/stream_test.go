@@ -1,0 +1,276 @@
+package joblog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// world is a table whose rows become visible in another order than that of
+// their ids, and the tail of one node.
+type world struct {
+	r       *rand.Rand
+	rows    []Event // visible
+	hidden  []int64 // ids given out and not yet visible
+	next    int64
+	at      Cursor // the tail's position
+	news    []Event
+	em      *Emitter
+	fails   bool
+	jobs    []string
+	inFront int64
+}
+
+const pageRows = 3
+
+// Read is a store's, with small pages.
+func (w *world) Read(_ context.Context, q Query) (page Page, err error) {
+	if w.fails && w.r.IntN(4) == 0 {
+		return page, errors.New("the store does not answer")
+	}
+	var all []Event
+	for _, e := range w.rows {
+		if e.Job == q.Job && q.UpTo.Covers(e.ID) && !q.After.Covers(e.ID) {
+			all = append(all, e)
+		}
+	}
+	slices.SortFunc(all, func(a, b Event) int { return int(a.ID - b.ID) })
+	limit := min(q.Limit, pageRows)
+	if q.Limit == 0 {
+		limit = pageRows
+	}
+	page.More = len(all) > limit
+	if q.Last {
+		all = all[max(0, len(all)-limit):]
+	} else {
+		all = all[:min(len(all), limit)]
+	}
+	page.Events = all
+	return page, nil
+}
+
+func (w *world) Position() Cursor { return w.at }
+
+// write gives out an id, which becomes visible now, later, or never.
+func (w *world) write() {
+	w.next++
+	if w.r.IntN(3) > 0 {
+		w.show(w.next)
+	} else {
+		w.hidden = append(w.hidden, w.next)
+	}
+}
+
+func (w *world) show(id int64) {
+	e := Event{ID: id, Job: w.jobs[w.r.IntN(len(w.jobs))], Message: fmt.Sprint(id), Severity: []string{"info", "error"}[w.r.IntN(2)], Time: 1}
+	w.rows, w.news = append(w.rows, e), append(w.news, e)
+}
+
+// commit makes one of the hidden ids visible, or drops it.
+func (w *world) commit() {
+	if len(w.hidden) == 0 {
+		return
+	}
+	i := w.r.IntN(len(w.hidden))
+	id := w.hidden[i]
+	w.hidden = slices.Delete(w.hidden, i, i+1)
+	if w.r.IntN(4) > 0 {
+		w.show(id)
+	}
+}
+
+// tick moves the tail, as a poller does: the position first, then the frames.
+func (w *world) tick() {
+	pos := Cursor{N: w.at.N}
+	for _, e := range w.rows {
+		pos.N = max(pos.N, e.ID)
+	}
+	for id := int64(1); id <= pos.N; id++ {
+		if !slices.ContainsFunc(w.rows, func(e Event) bool { return e.ID == id }) &&
+			(slices.Contains(w.hidden, id) || id > w.at.N) {
+			pos.Holes = pos.Holes.Add(id)
+		}
+	}
+	var mine []Event
+	for _, e := range w.news {
+		if e.Job == "a" {
+			mine = append(mine, e)
+		}
+	}
+	slices.SortFunc(mine, func(a, b Event) int { return int(a.ID - b.ID) })
+	w.news = nil
+	w.at = pos
+	if len(mine) > 0 {
+		w.em.Append(pos, mine)
+	}
+}
+
+// client is a viewer of job a: what it has seen, over all its connections.
+type client struct {
+	stream *Stream
+	last   string // the id it would resume with
+	seen   []int64
+	ends   int
+	told   int
+	rank   Rank
+}
+
+func (c *client) connect(t *testing.T, w *world) {
+	t.Helper()
+	after := Cursor{}
+	if c.last != "" {
+		var err error
+		if after, err = ParseCursor(c.last); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.stream, c.told = NewStream(w, w.em, Options{After: after, Tail: -1, Rank: c.rank}), 0
+}
+
+// pull pulls once and reads what came, of which a cut may lose the end.
+func (c *client) pull(t *testing.T, cut bool, r *rand.Rand) State {
+	t.Helper()
+	b, state, _ := c.stream.Pull(t.Context(), nil)
+	frames := strings.SplitAfter(string(b), "\n\n")
+	if cut {
+		frames = frames[:r.IntN(len(frames))]
+	}
+	for _, frame := range frames {
+		for line := range strings.SplitSeq(frame, "\n") {
+			if id, ok := strings.CutPrefix(line, "id: "); ok {
+				c.last = id
+			}
+			if data, ok := strings.CutPrefix(line, "data: "); ok {
+				c.take(t, data, strings.HasPrefix(frame, "event: caught_up"))
+			}
+		}
+	}
+	return state
+}
+
+func (c *client) take(t *testing.T, data string, told bool) {
+	t.Helper()
+	var v struct {
+		Type string
+		Log  *struct {
+			ID int64 `json:"event_id"`
+		}
+	}
+	if err := json.Unmarshal([]byte(data), &v); err != nil {
+		t.Fatal(err)
+	}
+	switch {
+	case told:
+		c.told++
+	case v.Type == "complete":
+		c.ends++
+	default:
+		if c.ends > 0 {
+			t.Fatal("a row came after the end")
+		}
+		c.seen = append(c.seen, v.Log.ID)
+	}
+}
+
+// TestStreams lets viewers join, stall, fall off the ring, be cut and resume on
+// another node while rows become visible in any order: each gets each row of
+// its job once, and the end.
+func TestStreams(t *testing.T) {
+	for seed := range uint64(600) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		w := &world{r: r, jobs: []string{"a", "b", "a", "c"}[:1+r.IntN(4)], fails: seed%3 == 0}
+		newNode := func() {
+			w.em = NewEmitter("a")
+			w.tick()
+			w.em.Open(w.at)
+		}
+		w.em = NewEmitter("a")
+		w.em.Open(Cursor{})
+		newNode()
+		clients := []*client{{}, {}, {rank: RankError}}
+		for range 200 {
+			switch r.IntN(12) {
+			case 0, 1, 2, 3:
+				w.write()
+			case 4, 5:
+				w.commit()
+			case 6, 7, 8:
+				w.tick()
+			case 9:
+				w.em.Trim(r.IntN(w.em.Size() + 1))
+			case 10:
+				if r.IntN(4) == 0 { // all viewers move to another node
+					newNode()
+					for _, c := range clients {
+						c.stream = nil
+					}
+				}
+			case 11:
+				for _, c := range clients {
+					if c.stream == nil {
+						w.tick() // an attach waits for one
+						c.connect(t, w)
+					} else if cut := r.IntN(5) == 0; c.pull(t, cut, r) == Ended || cut {
+						c.stream = nil
+					}
+				}
+			}
+		}
+		for len(w.hidden) > 0 {
+			w.commit()
+		}
+		w.tick()
+		w.tick()
+		w.em.Complete("completed", w.at)
+		var want, errorsOnly []int64
+		for _, e := range w.rows {
+			if e.Job == "a" {
+				want = append(want, e.ID)
+				if e.Severity == "error" {
+					errorsOnly = append(errorsOnly, e.ID)
+				}
+			}
+		}
+		for i, c := range clients {
+			if c.stream == nil {
+				c.connect(t, w)
+			}
+			for c.pull(t, false, r) != Ended {
+			}
+			rows := want
+			if c.rank > 0 {
+				rows = errorsOnly
+			}
+			slices.Sort(rows)
+			slices.Sort(c.seen)
+			if c.rank > 0 {
+				c.seen = slices.Compact(c.seen) // rows without an id to resume after may come twice
+			}
+			if !slices.Equal(c.seen, rows) || c.ends != 1 || c.told > 1 {
+				t.Fatalf("seed %d, viewer %d: %d ends, told %d times\ngot  %v\nwant %v", seed, i, c.ends, c.told, c.seen, rows)
+			}
+			c.connect(t, w)
+			if c.pull(t, false, r) == Ended && c.stream.Rows() > 0 {
+				t.Fatalf("seed %d, viewer %d: a reconnect past the end brings %d rows", seed, i, c.stream.Rows())
+			}
+		}
+	}
+}
+
+// TestEmitterRewind ends a stream whose store went back in time.
+func TestEmitterRewind(t *testing.T) {
+	w := &world{r: rand.New(rand.NewPCG(1, 1)), jobs: []string{"a"}, em: NewEmitter("a")}
+	w.em.Open(Cursor{})
+	s := NewStream(w, w.em, Options{Tail: -1})
+	wake := w.em.Wait(0)
+	w.em.Rewind()
+	<-wake
+	if _, state, err := s.Pull(t.Context(), nil); state != Rewound || err != nil {
+		t.Errorf("state %d, %v", state, err)
+	}
+}
