@@ -1,0 +1,158 @@
+package postgres
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+)
+
+// TestTypes reads and writes tables as they are found in the wild.
+func TestTypes(t *testing.T) {
+	const uuid = "0a1b2c3d-0000-4000-8000-00000000abcd"
+	cases := []struct {
+		name, id, job, severity, time string // types
+		jobID, sev                    string
+		unknown                       []string
+		ms                            int64 // what 1700000000123 is read as
+	}{
+		{"the original", "bigserial", "text", "text", "bigint", "a'b", "warn", []string{"", "x\x00", "\xff"}, 1700000000123},
+		{"identity, UUIDs, timestamptz", "bigint GENERATED ALWAYS AS IDENTITY", "uuid", "varchar(10)", "timestamptz", uuid, "warn", []string{"x", "{}"}, 1700000000123},
+		{"serial, integers, timestamp", "serial", "integer", "level", "timestamp", "42", "warn", []string{"x", "99999999999", "1.0"}, 1700000000123},
+		{"small severity, seconds", "bigserial", "bigint", "smallint", "integer", "42", "3", []string{"-", "1e3"}, 1700000000},
+	}
+	onVersions(t, func(t *testing.T, a *app) {
+		a.exec(t, `CREATE TYPE level AS ENUM ('info', 'warn')`)
+		for _, c := range cases {
+			t.Run(c.name, func(t *testing.T) {
+				a.exec(t, `DROP SCHEMA IF EXISTS "My App" CASCADE; CREATE SCHEMA "My App";
+					CREATE TABLE "My App"."Jobs" (id `+c.job+` PRIMARY KEY, state level NOT NULL);
+					CREATE TABLE "My App"."Log.Rows" (n `+c.id+` PRIMARY KEY, "for" `+c.job+`, "text" text, sev `+c.severity+`, at `+c.time+`)`)
+				a.exec(t, `INSERT INTO "My App"."Jobs" VALUES ('`+strings.ReplaceAll(c.jobID, "'", "''")+`', 'info')`)
+				s := opened(t, a.dsn, func(d *Driver) {
+					d.Events.Table, d.Events.ID, d.Events.Job = `"My App"."Log.Rows"`, "n", "for"
+					d.Events.Message, d.Events.Severity, d.Events.Time = "text", "sev", "at"
+					d.Jobs.Table, d.Jobs.ID, d.Jobs.State, d.Jobs.Terminal = `My App.Jobs`, "id", "state", []string{"warn"}
+				})
+				jobs, err := s.Jobs(t.Context(), append(c.unknown, c.jobID, strings.ToUpper(c.jobID)))
+				if err != nil || jobs[c.jobID].ID != c.jobID || jobs[c.jobID].State != "info" || jobs[c.jobID].Terminal {
+					t.Fatalf("the jobs are %v, %v", jobs, err)
+				}
+				for _, id := range c.unknown {
+					if _, ok := jobs[id]; ok {
+						t.Errorf("%q is a job", id)
+					}
+				}
+				tail, err := s.Tail(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				ids, err := s.Append(t.Context(), joblog.Batch{Job: c.jobID, Events: []joblog.Event{{Message: "m", Severity: c.sev, Time: 1700000000123}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := joblog.Event{ID: ids[0], Job: c.jobID, Message: "m", Severity: c.sev, Time: c.ms}
+				tick, err := tail.Next(t.Context(), joblog.Watch{Jobs: map[string]struct{}{c.jobID: {}}})
+				if err != nil || len(tick.Events) != 1 || tick.Events[0] != want {
+					t.Errorf("the tick is %+v, %v, want %+v", tick.Events, err, want)
+				}
+				page, err := s.Read(t.Context(), joblog.Query{Job: c.jobID, UpTo: tail.Position()})
+				if err != nil || len(page.Events) != 1 || page.Events[0] != want {
+					t.Errorf("the page is %+v, %v", page.Events, err)
+				}
+				if err := s.SetState(t.Context(), c.jobID, "warn"); err != nil {
+					t.Error(err)
+				}
+				if tick, err = tail.Next(t.Context(), joblog.Watch{Ask: []string{c.jobID}}); err != nil || tick.Ended[c.jobID] != "warn" {
+					t.Errorf("the end is %v, %v", tick.Ended, err)
+				}
+			})
+		}
+	})
+}
+
+// TestWrongTables names what is missing, and the remedy.
+func TestWrongTables(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.exec(t, `CREATE TABLE odd (event_id text, task_id json, event_message text, severity text, event_time text)`)
+		for _, c := range []struct {
+			change func(*Driver)
+			says   string
+		}{
+			{func(d *Driver) { d.Events.Table = "nowhere" }, "there is no table nowhere in the database"},
+			{func(d *Driver) { d.Jobs.Table = "app.nowhere" }, "there is no table app.nowhere"},
+			{func(d *Driver) { d.Events.Message = "msg" }, "the table vibe_events has no column msg; name the right one in the store's block: events message <column>"},
+			{func(d *Driver) { d.Jobs.Owner = "who" }, "the table vibe_tasks has no column who"},
+			{func(d *Driver) { d.Events.Table = "odd" }, "the column event_id of odd is of type text; events id must be one of int2"},
+		} {
+			if _, err := opened(t, a.dsn, c.change).Jobs(t.Context(), []string{"x"}); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v, want %q", err, c.says)
+			}
+		}
+		// The next call tries anew: what was missing may be there by then.
+		s := opened(t, a.dsn, func(d *Driver) { d.Jobs.Table = "later" })
+		if _, err := s.Jobs(t.Context(), []string{"x"}); err == nil {
+			t.Error("a table that is not there gives no error")
+		}
+		a.exec(t, `CREATE TABLE later (task_id text, execution_state text)`)
+		if _, err := s.Jobs(t.Context(), []string{"x"}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestKeysTable asks for idempotency where the table for keys is missing.
+func TestKeysTable(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.exec(t, `DROP TABLE caddyjobs_requests`)
+		a.setJob(t, "job", "running")
+		_, err := opened(t, a.dsn).Append(t.Context(), joblog.Batch{Job: "job", Key: "k", Events: []joblog.Event{{Message: "m"}}})
+		if err == nil || !strings.Contains(err.Error(), requestsTable) {
+			t.Errorf("got %v, want the statement that makes the table", err)
+		}
+	})
+}
+
+// TestModule reads the Caddyfile's words, and refuses what cannot work.
+func TestModule(t *testing.T) {
+	const dsn = "postgres://user:secret@localhost/db"
+	for _, c := range []struct{ text, json, says string }{
+		{"postgres {\n dsn " + dsn + "\n}", `{"dsn":"` + dsn + `"}`, ""},
+		{
+			"postgres {\n dsn " + dsn + "\n notify rows\n listen_dsn " + dsn + "\n settle 5s\n max_message 1KiB\n events app.log\n jobs {\n owner who\n}\n}",
+			`{"dsn":"` + dsn + `","events":{"table":"app.log"},"jobs":{"owner":"who"},"max_message":1024,"notify":"rows","listen_dsn":"` + dsn + `","settle":5000000000}`, "",
+		},
+		{"postgres", "", "dsn is empty; write where the database is"},
+		{"postgres {\n dsn {env.CADDYJOBS_NOT_SET}\n}", "", "dsn is empty; write where the database is"},
+		{"postgres {\n dsn postgres://user:secret@host:port/db\n}", "", "dsn: "},
+		{"postgres {\n dsn " + dsn + "\n dsn " + dsn + "\n}", "", "dsn is given twice"},
+		{"postgres {\n dns x\n}", "", `unknown option "dns"`},
+		{"postgres {\n dsn\n}", "", "wrong argument count"},
+		{"postgres {\n dsn " + dsn + "\n settle soon\n}", "", `settle: "soon" is not a duration`},
+		{"postgres {\n dsn " + dsn + "\n max_message 1TiB\n}", "", "is not a size from 1B to 64MiB"},
+		{"postgres {\n dsn " + dsn + "\n events a.b.c\n}", "", `"a.b.c" is not the name of a table`},
+	} {
+		d := new(Driver)
+		err := d.UnmarshalCaddyfile(caddyfile.NewTestDispenser(c.text))
+		if err == nil && c.json != "" {
+			if got, _ := json.Marshal(d); string(got) != c.json {
+				t.Errorf("%q is\n%s\nwant\n%s", c.text, got, c.json)
+			}
+		}
+		if err == nil {
+			if err = d.Provision(caddy.Context{}); err == nil {
+				err = d.Validate()
+			}
+		}
+		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%q: %v, want %q", c.text, err, c.says)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") || strings.Contains(d.Key(), "secret") {
+			t.Errorf("%q tells the password: %v", c.text, err)
+		}
+	}
+}
