@@ -14,16 +14,15 @@ import (
 // world is a table whose rows become visible in another order than that of
 // their ids, and the tail of one node.
 type world struct {
-	r       *rand.Rand
-	rows    []Event // visible
-	hidden  []int64 // ids given out and not yet visible
-	next    int64
-	at      Cursor // the tail's position
-	news    []Event
-	em      *Emitter
-	fails   bool
-	jobs    []string
-	inFront int64
+	r      *rand.Rand
+	rows   []Event // visible
+	hidden []int64 // ids given out and not yet visible
+	next   int64
+	at     Cursor // the tail's position
+	news   []Event
+	em     *Emitter
+	fails  bool
+	jobs   []string
 }
 
 const pageRows = 3
