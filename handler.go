@@ -82,10 +82,7 @@ func jobsApp(ctx caddy.Context, store string) (*App, error) {
 		return nil, fmt.Errorf("loading the app jobs: %w", err)
 	}
 	app := loaded.(*App)
-	if store == "" {
-		store = defaultStore
-	}
-	if app.drivers[store] == nil {
+	if app.driver(store) == nil {
 		return nil, fmt.Errorf("there is no store named %s; name one in the global option jobs: store <driver> %[1]s", store)
 	}
 	return app, nil
@@ -108,13 +105,10 @@ func (l *Logs) Validate() error {
 // ServeHTTP serves a stream, or passes the request on.
 func (l *Logs) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	id, ok := l.jobID(r)
-	if !ok || cors(l.CORS).preflight(w, r) {
-		if !ok {
-			return next.ServeHTTP(w, r)
-		}
+	if ok && cors(l.CORS).preflight(w, r) {
 		return nil
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if !ok || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return next.ServeHTTP(w, r)
 	}
 	cors(l.CORS).allow(w, r)

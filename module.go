@@ -146,14 +146,20 @@ func (a *App) Start() error {
 // lease returns the hub of a store by its name, empty for the default one. It
 // must be given back by release.
 func (a *App) lease(name string) (*hub, error) {
-	if name == "" {
-		name = defaultStore
-	}
-	driver := a.drivers[name]
+	driver := a.driver(name)
 	if driver == nil {
 		return nil, fmt.Errorf("there is no store named %s", name)
 	}
 	return lease(driver)
+}
+
+// driver is the driver of a store by its name, empty for the default one; nil
+// if there is none.
+func (a *App) driver(name string) joblog.Driver {
+	if name == "" {
+		name = defaultStore
+	}
+	return a.drivers[name]
 }
 
 // Stop ends the demo and, if the process is to exit, asks all streams to end.
@@ -238,9 +244,6 @@ var (
 
 // hasOwners reports whether the jobs of a store may have owners.
 func (a *App) hasOwners(store string) bool {
-	if store == "" {
-		store = defaultStore
-	}
-	d, ok := a.drivers[store].(interface{ HasOwner() bool })
+	d, ok := a.driver(store).(interface{ HasOwner() bool })
 	return !ok || d.HasOwner()
 }

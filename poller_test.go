@@ -31,6 +31,7 @@ func (s *table) Open(*slog.Logger) joblog.Store { return s }
 func (s *table) Close() error                   { return nil }
 
 func (s *table) Jobs(_ context.Context, ids []string) (map[string]joblog.Job, error) {
+	time.Sleep(time.Millisecond) // the time of an answer: until all others wait
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lookups++
@@ -294,8 +295,8 @@ func TestLookups(t *testing.T) {
 			})
 		}
 		viewers.Wait()
-		if lookups, _ := s.count(); lookups > 100 {
-			t.Errorf("%d questions for 1000 viewers", lookups)
+		if lookups, _ := s.count(); lookups > 2 {
+			t.Errorf("%d questions for 1000 viewers, want 2", lookups)
 		}
 	})
 }
