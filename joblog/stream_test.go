@@ -14,15 +14,16 @@ import (
 // world is a table whose rows become visible in another order than that of
 // their ids, and the tail of one node.
 type world struct {
-	r      *rand.Rand
-	rows   []Event // visible
-	hidden []int64 // ids given out and not yet visible
-	next   int64
-	at     Cursor // the tail's position
-	news   []Event
-	em     *Emitter
-	fails  bool
-	jobs   []string
+	r       *rand.Rand
+	rows    []Event // visible
+	hidden  []int64 // ids given out and not yet visible
+	next    int64
+	at      Cursor // the tail's position
+	news    []Event
+	em      *Emitter
+	fails   bool
+	jobs    []string
+	between func() // is called when the position is known and the frames are not
 }
 
 const pageRows = 3
@@ -104,6 +105,9 @@ func (w *world) tick() {
 	slices.SortFunc(mine, func(a, b Event) int { return int(a.ID - b.ID) })
 	w.news = nil
 	w.at = pos
+	if w.between != nil {
+		w.between()
+	}
 	if len(mine) > 0 {
 		w.em.Append(pos, mine)
 	}
@@ -192,6 +196,11 @@ func TestStreams(t *testing.T) {
 		w.em.Open(Cursor{})
 		newNode()
 		clients := []*client{{}, {}, {rank: RankError}}
+		w.between = func() {
+			if c := clients[r.IntN(3)]; c.stream == nil && r.IntN(2) == 0 {
+				c.connect(t, w)
+			}
+		}
 		for range 200 {
 			switch r.IntN(12) {
 			case 0, 1, 2, 3:
@@ -213,6 +222,8 @@ func TestStreams(t *testing.T) {
 				for _, c := range clients {
 					if c.stream == nil {
 						w.tick() // an attach waits for one
+					}
+					if c.stream == nil {
 						c.connect(t, w)
 					} else if cut := r.IntN(5) == 0; c.pull(t, cut, r) == Ended || cut {
 						c.stream = nil
