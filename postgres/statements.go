@@ -87,7 +87,7 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 // edge of a gap, or a hole, needs it. A prefix of the rows is kept that fits the
 // budget; the summary says how far it goes.
 func tailSQL(k tailKind) string {
-	watched := "true"
+	watched := "($3::text[] IS NULL)" // it needs a type, even where it is not used
 	if k.filter {
 		watched = "coalesce({job} = ANY($3::text[]::{jobtype}[]), false)"
 	}
