@@ -307,3 +307,50 @@ func TestListenCut(t *testing.T) {
 		}
 	})
 }
+
+// TestManyJobs watches more jobs than the database filters rows by.
+func TestManyJobs(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.setJob(t, "job", "running")
+		a.setJob(t, "other", "running")
+		s := opened(t, a.dsn)
+		tail, err := s.Tail(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := joblog.Watch{Jobs: map[string]struct{}{"job": {}}, Ask: []string{"job"}}
+		for i := range filterJobs {
+			w.Jobs[fmt.Sprint("job-", i)] = struct{}{}
+		}
+		tx := a.begin(t) // a hole, for the statement that looks at holes as well
+		late := insertIn(t, tx)
+		want := a.insert(t, "job", joblog.Event{Message: "watched"})
+		a.insert(t, "other", joblog.Event{Message: "not watched"})
+		var got []int64
+		next := func() joblog.Tick {
+			tick, err := tail.Next(t.Context(), w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range tick.Events {
+				if e.Job != "job" {
+					t.Errorf("a row of %q came, which is not watched", e.Job)
+				}
+				got = append(got, e.ID)
+			}
+			return tick
+		}
+		next()
+		if err := tx.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		next()
+		if want = append(want, late); !slices.Equal(got, want) {
+			t.Errorf("rows %v came, want %v", got, want)
+		}
+		a.setJob(t, "job", "completed")
+		if tick := next(); tick.Ended["job"] != "completed" {
+			t.Errorf("ended are %v", tick.Ended)
+		}
+	})
+}
