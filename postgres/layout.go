@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,6 +35,7 @@ type layout struct {
 	warnings  []string
 	terminal  []string
 	max       int
+	doubt     atomic.Bool // read it again for the next call
 }
 
 // column is one column as the catalog has it.

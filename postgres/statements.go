@@ -16,7 +16,7 @@ type statements struct {
 	jobs       string // (ids) id, state, owner
 	read, last string // (job, lows, highs, rows) the columns of a row
 	tail       map[tailKind]string
-	locks      string // (relations) what newLocks scans
+	locks      string // (relations) a row as locks has it
 	highest    string // () the highest visible id
 	newest     string // () the highest id ever given out
 	gaps       string // (from, to) lows and highs of ids that are not visible

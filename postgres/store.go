@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"sync"
 	"time"
 
@@ -44,7 +46,7 @@ type Store struct {
 
 	gate   chan struct{} // holds one token while the fields below are used
 	pool   *pgxpool.Pool
-	layout *layout // nil if it is to be read (again)
+	layout *layout // nil if it was not read yet
 	plain  bool    // sessions begin without settings: a pooler refuses them
 	closed bool
 }
@@ -79,7 +81,7 @@ func (s *Store) use(ctx context.Context, do func(context.Context, *pgxpool.Pool,
 	if err == nil {
 		defer s.work.Done()
 		err = do(ctx, pool, l)
-		s.judge(ctx, pool, l, err)
+		judge(pool, l, err)
 	}
 	if err == nil {
 		return nil
@@ -104,7 +106,7 @@ func (s *Store) acquire(ctx context.Context) (*pgxpool.Pool, *layout, error) {
 	if err := s.connect(ctx); err != nil {
 		return nil, nil, err
 	}
-	if s.layout == nil {
+	if s.layout == nil || s.layout.doubt.Load() {
 		l, err := inspect(ctx, s.pool, &s.cfg)
 		if err != nil {
 			return nil, nil, err
@@ -167,23 +169,26 @@ func newPool(d *Driver, plain bool) (*pgxpool.Pool, error) {
 }
 
 // judge looks at the outcome of a call. After a lost connection the others are
-// not to be trusted; after an error of the schema the layout is not.
-func (s *Store) judge(ctx context.Context, pool *pgxpool.Pool, l *layout, err error) {
-	var answer *pgconn.PgError
-	switch {
-	case err == nil || ctx.Err() != nil || errors.Is(err, joblog.ErrRewound):
-	case !errors.As(err, &answer):
-		pool.Reset()
-	case answer.Code[:2] == "57": // the server shuts down or starts
-		pool.Reset()
-	case answer.Code[:2] == "42" || answer.Code == "0A000": // another schema than it was
-		s.gate <- struct{}{}
-		if s.layout == l {
-			s.layout = nil
-		}
-		<-s.gate
+// not to be trusted; after an error of the schema the layout is not. It takes
+// no lock: Close waits for calls, and holds the gate meanwhile.
+func judge(pool *pgxpool.Pool, l *layout, err error) {
+	if is(err, "42") || is(err, "0A000") { // another schema than it was
+		l.doubt.Store(true)
+	}
+	if lost(err) {
 		pool.Reset()
 	}
+}
+
+// lost reports whether an error is of the connection or of a server that stops,
+// and not an answer, a refusal of ours, or a caller who went away.
+func lost(err error) bool {
+	if errors.Is(err, context.Canceled) {
+		return false
+	}
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) || is(err, "57P")
 }
 
 var (

@@ -139,7 +139,7 @@ func (t *tail) Next(ctx context.Context, w joblog.Watch) (tick joblog.Tick, err 
 		if err := t.check(ctx, pool, l, f.locks); err != nil {
 			return err
 		}
-		tick = t.apply(l, f, probed)
+		tick = t.apply(l, f, probed, w.Ask)
 		return nil
 	})
 	if err != nil {
@@ -258,7 +258,7 @@ func (t *tail) note(k *locks) {
 }
 
 // apply takes over what a tick found.
-func (t *tail) apply(l *layout, f *found, probed holes) joblog.Tick {
+func (t *tail) apply(l *layout, f *found, probed holes, asked []string) joblog.Tick {
 	now := time.Now()
 	t.exact = l.settle == 0 && !f.locks.standby
 	t.bury(l, f, probed, now)
@@ -273,7 +273,7 @@ func (t *tail) apply(l *layout, f *found, probed holes) joblog.Tick {
 	tick := joblog.Tick{Events: f.events, Position: t.Position(), More: f.cut}
 	slices.SortFunc(tick.Events, func(a, b joblog.Event) int { return int(min(max(a.ID-b.ID, -1), 1)) })
 	if !f.cut {
-		t.end(&tick, f.states, now)
+		t.end(&tick, asked, f.states, now)
 	}
 	return tick
 }
@@ -308,8 +308,13 @@ func (h *hole) over(l *layout, k *locks, now time.Time) bool {
 
 // end reports the jobs that have ended, once no row can come that was written
 // before their end. Who writes for longer is not waited for.
-func (t *tail) end(tick *joblog.Tick, states map[string]string, now time.Time) {
+func (t *tail) end(tick *joblog.Tick, asked []string, states map[string]string, now time.Time) {
 	tick.Ended = map[string]string{}
+	for _, job := range asked {
+		if _, ended := states[job]; !ended {
+			delete(t.ending, job) // it goes on
+		}
+	}
 	for job, state := range states {
 		e, known := t.ending[job]
 		if !known {
