@@ -7,54 +7,104 @@ import (
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
-// locks is what the lock table, and the server, say after a read.
+// blindWait is how soon a writer that has an event's id has a transaction's.
+const blindWait = 5 * time.Second
+
+// locks is what the server says of itself and of its lock table after a read.
 type locks struct {
-	started string // when the server was
-	standby bool   // it has no locks of writers
-	newest  *int64 // the sequence's last id, where we may read it
+	server  string     // tells a server from another one, and from itself started again or promoted
+	table   *uint32    // what the events' name now stands for
+	standby bool       // it replays a primary's changes
+	blind   bool       // nobody tells who holds locks: a standby, or not allowed
+	now     *time.Time // the clock of the writers; on a standby, how far it is replayed
+	newest  *int64     // the sequence's last id, where we may read it
 	xmin    int64
 	xmax    int64
 	writers []string // transactions that hold the lock of a writer on the table
 }
 
-// sight is the moment at which holes were first seen.
-type sight struct {
-	writers map[string]struct{} // those of them who may yet fill the holes
-	xmax    int64
-	at      time.Time
+// clock is the writers' clock.
+func (k *locks) clock() time.Time {
+	if k.now == nil {
+		return time.Time{} // a standby that has replayed nothing yet
+	}
+	return *k.now
 }
 
-// see is the sight after which the lock table said k.
-func see(k *locks, now time.Time) *sight {
-	s := &sight{writers: map[string]struct{}{}, xmax: k.xmax, at: now}
+// sight is a moment at which transactions were under way, and what has become
+// of them since. It is over when none of them is left: what they wrote is then
+// visible to every later read, or to none.
+type sight struct {
+	at      time.Time
+	writers map[string]struct{} // those that are left
+	xmax    int64               // where nobody tells of writers: what xmin has to reach; 0 until known
+	over    bool
+	due     int64 // the last tick that found one of the writers gone
+}
+
+// see is the sight of a tick after whose read k was found.
+func see(k *locks, settle time.Duration, tick int64) *sight {
+	s := &sight{writers: map[string]struct{}{}, at: k.clock(), due: tick}
 	for _, w := range k.writers {
 		s.writers[w] = struct{}{}
 	}
+	s.update(k, settle, tick)
 	return s
 }
 
-// outlived drops the writers that are gone.
-func (s *sight) outlived(k *locks) {
+// update takes over what a later tick found of locks. The sight is not over
+// before it has settled.
+func (s *sight) update(k *locks, settle time.Duration, tick int64) {
+	age := k.clock().Sub(s.at)
+	if k.blind {
+		s.updateBlind(k, age, settle)
+		return
+	}
 	left := map[string]struct{}{}
 	for _, w := range k.writers {
 		if _, ok := s.writers[w]; ok {
 			left[w] = struct{}{}
 		}
 	}
-	s.writers = left
+	if len(left) < len(s.writers) {
+		s.writers, s.due = left, tick
+	}
+	s.over = len(left) == 0 && age >= settle
 }
 
-// hole is ids that were passed over and are not visible. Once nobody is left
-// who could fill it, one more read that does not find them closes it.
+// updateBlind goes by the ids of transactions. A writer may have an event's id
+// before it has a transaction's, so those count that are under way a while
+// after the sight.
+func (s *sight) updateBlind(k *locks, age, settle time.Duration) {
+	switch {
+	case age < max(settle, blindWait):
+	case s.xmax == 0:
+		s.xmax = k.xmax
+	case k.xmin >= s.xmax:
+		s.over = true
+	}
+}
+
+// hole is ids that were passed over, and were not visible, at a sight. Once
+// that is over, one more read that does not find them closes it.
 type hole struct {
 	joblog.Range
 	*sight
+	looked int64 // the last tick that looked for them
 }
 
+// pressing reports whether something may have become of a hole since it was
+// looked at.
+func (h *hole) pressing() bool { return h.over || h.due >= h.looked }
+
+// holes are ascending by id, and therefore by sight.
 type holes []hole
 
 // ranges are the ids of all holes.
 func (hs holes) ranges() joblog.Ranges {
+	if len(hs) == 0 {
+		return nil
+	}
 	out := make(joblog.Ranges, 0, len(hs))
 	for _, h := range hs {
 		if last := len(out) - 1; last >= 0 && out[last].Hi == h.Lo-1 {
@@ -66,14 +116,26 @@ func (hs holes) ranges() joblog.Ranges {
 	return out
 }
 
+// pick is the ids of some holes, by index.
+func (hs holes) pick(some []int) joblog.Ranges {
+	out := make(joblog.Ranges, len(some))
+	for i, at := range some {
+		out[i] = hs[at].Range
+	}
+	return out
+}
+
 // without is the holes without some ids, ascending, which became visible.
 func (hs holes) without(ids []int64) holes {
+	if len(ids) == 0 {
+		return hs
+	}
 	out := make(holes, 0, len(hs)+len(ids))
 	for _, h := range hs {
 		i, _ := slices.BinarySearch(ids, h.Lo)
 		for ; i < len(ids) && ids[i] <= h.Hi; i++ {
 			if ids[i] > h.Lo {
-				out = append(out, hole{joblog.Range{Lo: h.Lo, Hi: ids[i] - 1}, h.sight})
+				out = append(out, hole{joblog.Range{Lo: h.Lo, Hi: ids[i] - 1}, h.sight, h.looked})
 			}
 			h.Lo = ids[i] + 1
 		}
@@ -85,10 +147,11 @@ func (hs holes) without(ids []int64) holes {
 }
 
 // sights are the holes' sights, each once.
-func (hs holes) sights() map[*sight]struct{} {
-	set := map[*sight]struct{}{}
-	for _, h := range hs {
-		set[h.sight] = struct{}{}
+func (hs holes) sights() (list []*sight) {
+	for i := range hs {
+		if i == 0 || hs[i].sight != hs[i-1].sight {
+			list = append(list, hs[i].sight)
+		}
 	}
-	return set
+	return list
 }

@@ -30,7 +30,9 @@ type layout struct {
 	severity  string   // type of the column, quoted
 	timeType  string   // likewise
 	defaulted bool     // the database gives out ids
+	table     uint32   // the events' own oid
 	relations []uint32 // tables whose locks writers hold
+	blind     bool     // we may not see who holds locks
 	settle    time.Duration
 	warnings  []string
 	terminal  []string
@@ -163,7 +165,7 @@ func (w want) check() error {
 func (l *layout) inspectIDs(ctx context.Context, pool *pgxpool.Pool, d *Driver, events *relation) error {
 	var sequence *string
 	var cache, increment *int64
-	var readable, indexed bool
+	var readable, indexed, seeing bool
 	err := pool.QueryRow(ctx, `WITH RECURSIVE r(oid) AS (
 			SELECT $1::oid UNION SELECT v.refobjid FROM r JOIN pg_rewrite w ON w.ev_class = r.oid
 			JOIN pg_depend v ON v.classid = 'pg_rewrite'::regclass AND v.objid = w.oid AND v.refclassid = 'pg_class'::regclass
@@ -179,13 +181,18 @@ func (l *layout) inspectIDs(ctx context.Context, pool *pgxpool.Pool, d *Driver, 
 		SELECT ARRAY(SELECT oid FROM r), (SELECT has FROM c), s.seqrelid::regclass::text, s.seqcache, s.seqincrement,
 			coalesce(has_sequence_privilege(s.seqrelid, 'SELECT'), false),
 			EXISTS (SELECT FROM pg_index i WHERE i.indrelid = $1 AND i.indkey[0] =
-				(SELECT attnum FROM pg_attribute WHERE attrelid = $1 AND attname = $3) AND i.indkey[1] = (SELECT attnum FROM c))
+				(SELECT attnum FROM pg_attribute WHERE attrelid = $1 AND attname = $3) AND i.indkey[1] = (SELECT attnum FROM c)),
+			has_table_privilege('pg_catalog.pg_locks', 'SELECT') AND has_function_privilege('pg_catalog.pg_lock_status()', 'EXECUTE')
 		FROM (SELECT 1) one LEFT JOIN s ON true`, events.oid, d.Events.ID, d.Events.Job).
-		Scan(&l.relations, &l.defaulted, &sequence, &cache, &increment, &readable, &indexed)
+		Scan(&l.relations, &l.defaulted, &sequence, &cache, &increment, &readable, &indexed, &seeing)
 	if err != nil {
 		return err
 	}
-	l.settle = time.Duration(d.Settle)
+	l.table, l.blind, l.settle = events.oid, !seeing, time.Duration(d.Settle)
+	if l.blind {
+		l.warnings = append(l.warnings, fmt.Sprintf("pg_locks may not be read, so ids that were passed over are given up when all transactions have ended "+
+			"that were open %s later; to go by who writes, run: GRANT SELECT ON pg_catalog.pg_locks TO the user of the dsn", max(l.settle, blindWait)))
+	}
 	if sequence == nil || *cache > 1 || *increment != 1 {
 		l.warnings = append(l.warnings, fmt.Sprintf("the ids of %s are not made one by one by its own sequence (CACHE 1, INCREMENT 1): a row whose id "+
 			"comes more than %s late may be missed by viewers who are connected", d.Events.Table, max(l.settle, settleUnborn)))

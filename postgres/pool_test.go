@@ -47,7 +47,7 @@ func TestEndedAgain(t *testing.T) {
 		if err := f.tick(); err != nil {
 			t.Fatal(err)
 		}
-		if waiting := len(f.tail.(*tail).ending); waiting != 0 {
+		if waiting := len(f.tail.(*tail).ends); waiting != 0 {
 			t.Errorf("%d ends are waited for, of a job that runs", waiting)
 		}
 	})

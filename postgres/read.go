@@ -199,7 +199,8 @@ func trim(s string, most int) string {
 	return strings.Clone(s[:most])
 }
 
-// Newest is the highest id ever given out, as far as the database tells.
+// Newest is the highest id ever given out, as far as the database tells. A
+// standby, which may lag behind others, does not.
 func (s *Store) Newest(ctx context.Context) (id int64, err error) {
 	err = s.use(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
 		return pool.QueryRow(ctx, l.newest).Scan(&id)

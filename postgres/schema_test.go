@@ -67,8 +67,8 @@ func TestTypes(t *testing.T) {
 				if err := s.SetState(t.Context(), c.jobID, "warn"); err != nil {
 					t.Error(err)
 				}
-				if tick, err = tail.Next(t.Context(), joblog.Watch{Ask: []string{c.jobID}}); err != nil || tick.Ended[c.jobID] != "warn" {
-					t.Errorf("the end is %v, %v", tick.Ended, err)
+				if tick := nextAll(t, tail, joblog.Watch{Jobs: map[string]struct{}{c.jobID: {}}, Ask: []string{c.jobID}}); tick.Ended[c.jobID] != "warn" {
+					t.Errorf("the end is %v", tick.Ended)
 				}
 			})
 		}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"unicode/utf8"
 
@@ -18,8 +19,9 @@ type statements struct {
 	tail       map[tailKind]string
 	locks      string // (relations) a row as locks has it
 	highest    string // () the highest visible id
-	newest     string // () the highest id ever given out
+	newest     string // () the highest id ever given out; on a standby, the highest there can be
 	gaps       string // (from, to) lows and highs of ids that are not visible
+	count      string // (jobs, to) the ids of jobs and how many rows they have
 	hasJob     string // (job)
 	setState   string // (job, state)
 	insert     string // (job, messages, severities, times in ms) id
@@ -47,19 +49,15 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 		lastTime: twice(`SELECT {ms} FROM {events} ORDER BY {id} DESC LIMIT 1`),
 		gaps: sql(`SELECT prev + 1, id - 1 FROM (SELECT {id}::bigint AS id, lag({id}::bigint, 1, $1::bigint) OVER (ORDER BY {id}) AS prev
 			FROM {events} WHERE {id} > $1 AND {id} <= $2) g WHERE id > prev + 1 ORDER BY 1`),
-		tail: map[tailKind]string{},
+		count: sql(`SELECT {job}::text, count(*) FROM {events} WHERE {job} = ANY($1::text[]::{jobtype}[]) AND {id} <= $2 GROUP BY 1`),
+		tail:  map[tailKind]string{},
 	}
-	s.newest = s.highest
 	newest := "NULL::bigint"
 	if sequence != nil {
 		newest = "(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM " + *sequence + ")"
-		s.newest = sql(`SELECT greatest(` + newest + `, (SELECT coalesce(max({id}), 0) FROM {events}))::bigint`)
 	}
-	s.locks = `WITH RECURSIVE r(oid) AS (SELECT unnest($1::oid[]) UNION SELECT i.inhrelid FROM pg_inherits i JOIN r ON i.inhparent = r.oid)
-		SELECT pg_postmaster_start_time()::text, pg_is_in_recovery(), ` + newest + `,
-		pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
-		ARRAY(SELECT DISTINCT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND granted AND mode = 'RowExclusiveLock'
-			AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND relation IN (SELECT oid FROM r))`
+	s.newest = sql(fmt.Sprintf(`SELECT CASE WHEN pg_is_in_recovery() THEN %d ELSE greatest(%s, (SELECT max({id}) FROM {events}), 0) END::bigint`, math.MaxInt64, newest))
+	s.locks = locksSQL(t, newest, l.blind)
 	page := `SELECT id, msg, cut, sev, ms, total FROM (SELECT *, sum(size) OVER (ORDER BY id {dir}) - size AS before, count(*) OVER () AS total FROM (
 		SELECT e.id, CASE WHEN octet_length(e.msg) > {max} THEN left(e.msg, {max}) ELSE e.msg END AS msg,
 			coalesce(octet_length(e.msg) > {max}, false) AS cut, e.sev, e.ms, e.size
@@ -76,6 +74,24 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 		SELECT $1::text::{jobtype}, m, s::{sevtype}, {from_ms}
 		FROM unnest($2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY u(m, s, ms, n) ORDER BY n RETURNING {id}::bigint`)
 	return s
+}
+
+// locksSQL is the second statement of a tick, about the server and about the
+// writers: transactions that hold RowExclusiveLock on the table, a partition of
+// it or a table below the view.
+//
+//	$1 the table's and the view's tables' oids
+func locksSQL(t tables.Tables, newest string, blind bool) string {
+	events, _ := identifier(t.Events.Table) // Validate has checked it
+	writers := `ARRAY(SELECT DISTINCT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND granted AND mode = 'RowExclusiveLock'
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND relation IN (SELECT oid FROM r))`
+	if blind {
+		writers = `'{}'::text[]`
+	}
+	return `WITH RECURSIVE r(oid) AS (SELECT unnest($1::oid[]) UNION SELECT i.inhrelid FROM pg_inherits i JOIN r ON i.inhparent = r.oid)
+		SELECT pg_postmaster_start_time()::text || pg_is_in_recovery(), to_regclass('` + strings.ReplaceAll(events, "'", "''") + `')::oid, pg_is_in_recovery(),
+		CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() ELSE clock_timestamp() END, ` + newest + `,
+		pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint, ` + writers
 }
 
 // tailSQL is the statement of a tick: in one snapshot the states that are asked

@@ -50,6 +50,20 @@ func (f *follower) tick() error {
 	return err
 }
 
+// nextAll is the outcome of a tick and of those that have to follow at once.
+func nextAll(t *testing.T, tail joblog.Tail, w joblog.Watch) (all joblog.Tick) {
+	t.Helper()
+	for more := true; more; {
+		tick, err := tail.Next(t.Context(), w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tick.Events = append(all.Events, tick.Events...)
+		all, more = tick, tick.More
+	}
+	return all
+}
+
 // until ticks until done. Ticks that fail are repeated.
 func (f *follower) until(what string, done func() bool) {
 	f.t.Helper()
@@ -328,10 +342,7 @@ func TestManyJobs(t *testing.T) {
 		a.insert(t, "other", joblog.Event{Message: "not watched"})
 		var got []int64
 		next := func() joblog.Tick {
-			tick, err := tail.Next(t.Context(), w)
-			if err != nil {
-				t.Fatal(err)
-			}
+			tick := nextAll(t, tail, w)
 			for _, e := range tick.Events {
 				if e.Job != "job" {
 					t.Errorf("a row of %q came, which is not watched", e.Job)

@@ -1,0 +1,147 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+)
+
+// How a tail starts beside writers: it waits for them a little, then takes all
+// ids that are missing, so far back, for holes of theirs.
+const (
+	startWait  = 250 * time.Millisecond
+	startCheck = 5 * time.Millisecond
+	startBack  = 100_000
+)
+
+func (t *tail) start(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
+	k, err := l.look(ctx, pool, func(b *pgx.Batch) {
+		b.Queue(l.highest).QueryRow(func(r pgx.Row) error { return r.Scan(&t.n) })
+	})
+	if err != nil {
+		return err
+	}
+	t.note(l, k)
+	early := see(k, l.settle, 0)
+	if err := t.await(ctx, pool, l, early); err != nil || early.over && t.exact {
+		return err // all ids up to n are settled
+	}
+	if base := t.n - startBack; base > 0 && t.exact {
+		t.unsettled = &unsettled{sight: early, base: base, counts: map[string]int64{}}
+	}
+	k, err = l.look(ctx, pool, func(b *pgx.Batch) {
+		b.Queue(l.gaps, max(0, t.n-startBack), t.n).Query(func(rows pgx.Rows) error { return t.dig(rows, early) })
+	})
+	if err == nil {
+		early.update(k, l.settle, 0)
+	}
+	return err
+}
+
+// await waits for the writers of a sight, but not for long.
+func (t *tail) await(ctx context.Context, pool *pgxpool.Pool, l *layout, early *sight) error {
+	for wait := 0 * startCheck; len(early.writers) > 0 && wait < startWait; wait += startCheck {
+		select {
+		case <-time.After(startCheck):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		k, err := l.look(ctx, pool, func(*pgx.Batch) {})
+		if err != nil {
+			return err
+		}
+		early.update(k, l.settle, 0)
+	}
+	return nil
+}
+
+// look makes some queries, and then looks at the locks.
+func (l *layout) look(ctx context.Context, pool *pgxpool.Pool, first func(*pgx.Batch)) (*locks, error) {
+	batch := new(pgx.Batch)
+	first(batch)
+	k := l.queueLocks(batch)
+	return k, pool.SendBatch(ctx, batch).Close()
+}
+
+func (t *tail) dig(rows pgx.Rows, early *sight) error {
+	var r joblog.Range
+	_, err := pgx.ForEachRow(rows, []any{&r.Lo, &r.Hi}, func() error {
+		t.holes = append(t.holes, hole{r, early, 0})
+		return nil
+	})
+	return err
+}
+
+// unsettled is what a tail does not know that began beside writers who may
+// have rows further back than it has looked for holes: whether there will be
+// rows up to base that viewers who came meanwhile were not shown.
+type unsettled struct {
+	*sight
+	base   int64
+	counts map[string]int64 // rows of watched jobs up to base when a tick first knew of them
+}
+
+// settle counts the old rows of jobs that are newly watched and, once the
+// writers are gone, of all. If there are more than were shown, it returns
+// joblog.ErrRewound: viewers get to know, and see the whole log.
+func (t *tail) settle(ctx context.Context, pool *pgxpool.Pool, l *layout, jobs map[string]struct{}) error {
+	u := t.unsettled
+	if u == nil {
+		return nil
+	}
+	known := make([]string, 0, len(jobs))
+	var fresh []string
+	for job := range jobs {
+		if _, ok := u.counts[job]; ok {
+			known = append(known, job)
+		} else {
+			fresh = append(fresh, job)
+		}
+	}
+	if u.over {
+		counts, err := l.countUpTo(ctx, pool, known, u.base)
+		if err != nil {
+			return err
+		}
+		for _, job := range known {
+			if counts[job] != u.counts[job] {
+				return fmt.Errorf("%w: a transaction that was open before anybody watched has written rows far behind the newest ones", joblog.ErrRewound)
+			}
+		}
+		t.unsettled = nil
+		return nil
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	counts, err := l.countUpTo(ctx, pool, fresh, u.base)
+	if err != nil {
+		return err
+	}
+	for _, job := range fresh {
+		u.counts[job] = counts[job]
+	}
+	return nil
+}
+
+// countUpTo counts the rows of jobs whose ids are at most n. Jobs without any
+// are missing.
+func (l *layout) countUpTo(ctx context.Context, pool *pgxpool.Pool, jobs []string, n int64) (map[string]int64, error) {
+	counts := map[string]int64{}
+	rows, err := pool.Query(ctx, l.count, l.canonicals(l.jobType, jobs), n)
+	if err != nil {
+		return nil, fmt.Errorf("counting old rows: %w", err)
+	}
+	var job string
+	var count int64
+	_, err = pgx.ForEachRow(rows, []any{&job, &count}, func() error {
+		counts[job] = count
+		return nil
+	})
+	return counts, err
+}

@@ -1,0 +1,108 @@
+package postgres
+
+import (
+	"context"
+	"math"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+)
+
+const (
+	tickRows   = 5000 // of each part of a tick
+	filterJobs = 1000 // watched jobs up to which the database filters rows by them
+)
+
+// found is what the statements of a tick found.
+type found struct {
+	events []joblog.Event
+	fills  []int64       // ids of holes that are visible, ascending
+	gaps   joblog.Ranges // ids above n that were passed over
+	n      int64         // how far rows go
+	states map[string]string
+	cut    bool // a bound ended it: states do not count
+	full   bool // a bound ended the fills
+	locks  *locks
+}
+
+// read makes the two statements of a tick, the second after the first.
+func (t *tail) read(ctx context.Context, pool *pgxpool.Pool, l *layout, w joblog.Watch, probed []int) (*found, error) {
+	f := &found{states: map[string]string{}}
+	kind := tailKind{filter: len(w.Jobs) <= filterJobs, holes: len(probed) > 0}
+	above := t.n
+	if t.stalled {
+		above = math.MaxInt64
+	}
+	args := []any{above, tickRows, []string(nil), l.canonicals(l.jobsType, t.ends.asked(w)), l.terminal}
+	if kind.filter {
+		args[2] = l.canonicals(l.jobType, keys(w.Jobs))
+	}
+	if kind.holes {
+		lows, highs := split(t.holes.pick(probed))
+		args = append(args, lows, highs)
+	}
+	batch := new(pgx.Batch)
+	batch.Queue(l.tail[kind], args...).Query(func(rows pgx.Rows) error { return f.scan(rows, l, w.Jobs) })
+	f.locks = l.queueLocks(batch)
+	err := pool.SendBatch(ctx, batch).Close()
+	if t.stalled {
+		f.n, f.cut = 0, true
+	}
+	return f, err
+}
+
+// queueLocks asks for the lock holders, after what is in the batch.
+func (l *layout) queueLocks(batch *pgx.Batch) *locks {
+	k := new(locks)
+	batch.Queue(l.locks, l.relations).QueryRow(func(r pgx.Row) error {
+		err := r.Scan(&k.server, &k.table, &k.standby, &k.now, &k.newest, &k.xmin, &k.xmax, &k.writers)
+		k.blind = k.standby || l.blind
+		return err
+	})
+	return k
+}
+
+func (l *layout) canonicals(typ string, ids []string) []string {
+	out := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if c, ok := canonical(typ, id); ok {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (f *found) scan(rows pgx.Rows, l *layout, jobs map[string]struct{}) error {
+	var kind string
+	var fill, watched bool
+	var job *string
+	var cut, fills, news, prev int64
+	e, columns := l.scanner()
+	to := append([]any{&kind, &e.ID, &fill, &watched, &job}, append(columns, &prev, &cut, &fills, &news)...)
+	_, err := pgx.ForEachRow(rows, to, func() error {
+		switch kind {
+		case "state":
+			f.states[*job] = *e.message
+			return nil
+		case "sum":
+			f.n = e.ID
+			f.full = fills == tickRows || cut > 0 && fills > 0
+			f.cut = f.full || cut > 0 || news == tickRows
+			return nil
+		}
+		if fill {
+			f.fills = append(f.fills, e.ID)
+		} else if e.ID > prev+1 {
+			f.gaps = append(f.gaps, joblog.Range{Lo: prev + 1, Hi: e.ID - 1})
+		}
+		if watched && job != nil {
+			if _, ok := jobs[*job]; ok {
+				f.events = append(f.events, e.event(*job, l.max))
+			}
+		}
+		return nil
+	})
+	return err
+}
