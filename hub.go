@@ -44,6 +44,7 @@ type hub struct {
 	watched map[string]*watched // by job
 	live    int                 // how many of them have not ended
 	changed bool                // watched changed since the poller looked
+	others  chan struct{}       // closed when watched changes; nil if nobody waits for that
 	ask     []string            // jobs whose states may have changed
 	waiting *pass               // of the viewers that came since the last tick began
 	apps    int                 // how many running configs use the hub
@@ -218,10 +219,12 @@ func (h *hub) poke() {
 	}
 }
 
-// pokeState makes the poller look at a job's state now.
-func (h *hub) pokeState(job string) {
+// hint makes the poller look now, at a job's state if one is named.
+func (h *hub) hint(job string) {
 	h.mu.Lock()
-	h.ask = append(h.ask, job)
+	if _, ok := h.watched[job]; ok {
+		h.ask = append(h.ask, job)
+	}
 	h.mu.Unlock()
 	h.poke()
 }

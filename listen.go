@@ -38,7 +38,7 @@ func (p *poller) deafen() {
 func (h *hub) listen(ctx context.Context, l joblog.Listener) {
 	for wait := firstBackoff; ; wait = min(2*wait, longestDeafness) {
 		began := time.Now()
-		err := l.Listen(ctx, h.poke)
+		err := l.Listen(ctx, h.watching, h.hint)
 		if ctx.Err() != nil || errors.Is(err, joblog.ErrUnsupported) {
 			return
 		}

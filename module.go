@@ -231,7 +231,7 @@ func (a *App) SetState(ctx context.Context, store, job, state string) error {
 	if err := s.SetState(ctx, job, state); err != nil {
 		return err
 	}
-	h.pokeState(job)
+	h.hint(job)
 	return nil
 }
 

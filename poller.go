@@ -15,28 +15,35 @@ import (
 // meanwhile is gathered.
 const spacing = 2 * time.Millisecond
 
+// soonest is the time from one tick to the next while rows flow, whether the
+// store gives hints or not. When none come it doubles, up to the interval.
+const soonest = 50 * time.Millisecond
+
 // poller is the one loop of a hub that reads what its emitters lack. It ticks
-// once per interval, and at once when it is poked, as long as somebody
-// watches; else it sleeps and the store has no query from it.
+// once per interval, sooner while rows flow, and at once when it is poked, as
+// long as somebody watches; else it sleeps and the store has no query from it.
 type poller struct {
 	hub    *hub
 	tail   joblog.Tail        // nil if none is followed
 	listen context.CancelFunc // nil if the store's hints are not listened to
 
-	jobs     map[string]*watched // the live ones, as of the last survey
-	names    map[string]struct{} // their ids
-	passes   []*pass             // to be told of the tick that is under way
-	ask      map[string]struct{} // jobs whose states the next tick asks for
-	askedAll time.Time           // when all were asked for
+	jobs        map[string]*watched  // the live ones, as of the last survey
+	names       map[string]struct{}  // their ids
+	passes      []*pass              // to be told of the tick that is under way
+	ask         map[string]struct{}  // jobs whose states the next tick asks for
+	askedAll    time.Time            // when all were asked for
+	active      map[string]time.Time // jobs that had rows lately, and when
+	askedActive time.Time
 
-	started time.Time // when the last tick began
-	woken   bool      // poked since then
-	more    bool      // the last tick left something
+	started time.Time     // when the last tick began
+	woken   bool          // poked since then
+	more    bool          // the last tick left something
+	pace    time.Duration // from that tick to the next
 }
 
 // run ticks until ctx ends.
 func (p *poller) run(ctx context.Context) {
-	p.ask = map[string]struct{}{}
+	p.ask, p.active = map[string]struct{}{}, map[string]time.Time{}
 	for p.wait(ctx) {
 		p.tick(ctx)
 	}
@@ -76,7 +83,7 @@ func (p *poller) due() (at time.Time, needed bool) {
 		}
 		return at, false
 	}
-	at = p.started.Add(p.hub.tunables.Load().interval)
+	at = p.started.Add(min(p.pace, p.hub.tunables.Load().interval))
 	if p.woken || waiting || p.more {
 		at = p.started.Add(spacing)
 	}
@@ -123,6 +130,7 @@ func (p *poller) survey() {
 	if h.waiting != nil {
 		p.passes = append(p.passes, h.waiting)
 		h.waiting = nil
+		p.pace = soonest / 2 // a job is often opened while it is busy
 	}
 	if h.changed {
 		h.changed = false
@@ -175,10 +183,14 @@ func (p *poller) open() {
 }
 
 // asked are the jobs whose states the tick asks for: once per interval all,
-// between only those of which something was heard.
+// sooner those that have rows, which their end often follows, and those of
+// which something was heard at once.
 func (p *poller) asked() (jobs []string, all bool) {
 	if p.started.Sub(p.askedAll) >= p.hub.tunables.Load().interval {
 		return slices.Collect(maps.Keys(p.names)), true
+	}
+	if p.started.Sub(p.askedActive) >= soonest {
+		p.askActive()
 	}
 	for job := range p.ask {
 		if _, ok := p.names[job]; ok {
@@ -186,6 +198,17 @@ func (p *poller) asked() (jobs []string, all bool) {
 		}
 	}
 	return jobs, false
+}
+
+// askActive asks for the jobs that had rows lately.
+func (p *poller) askActive() {
+	p.askedActive = p.started
+	for job, last := range p.active {
+		if p.started.Sub(last) > p.hub.tunables.Load().interval {
+			delete(p.active, job)
+		}
+		p.ask[job] = struct{}{}
+	}
 }
 
 // deliver hands out a tick.
@@ -196,13 +219,15 @@ func (p *poller) deliver(tick joblog.Tick) {
 	if !tick.More { // else states were not looked at
 		clear(p.ask)
 	}
+	p.pace *= 2
 	rows := map[string][]joblog.Event{}
 	for _, e := range tick.Events {
 		rows[e.Job] = append(rows[e.Job], e)
 	}
 	for job, events := range rows {
 		p.jobs[job].em.Append(tick.Position, events)
-		p.ask[job] = struct{}{} // a job's last rows are often followed by its end
+		p.active[job] = p.started
+		p.pace = soonest
 	}
 	for job, state := range tick.Ended {
 		p.hub.complete(p.jobs[job], state, tick.Position)

@@ -164,6 +164,7 @@ func TestTicks(t *testing.T) {
 		if seats[0] != seats[1] {
 			t.Error("two viewers of a job have two emitters")
 		}
+		time.Sleep(3 * time.Second) // until it is quiet
 		_, before := s.count()
 		time.Sleep(10*time.Second + time.Millisecond)
 		if _, ticks := s.count(); ticks-before != 10 {
@@ -180,6 +181,36 @@ func TestTicks(t *testing.T) {
 		if _, ticks := s.count(); ticks != before {
 			t.Errorf("%d ticks without viewers", ticks-before)
 		}
+	})
+}
+
+// TestPace ticks sooner while rows flow, without a hint, and asks about the
+// jobs that have them; then less and less.
+func TestPace(t *testing.T) {
+	inHub(t, func(t *testing.T, s *table, h *hub) {
+		w, quiet := watchJob(t, h, "a"), watchJob(t, h, "b")
+		time.Sleep(3 * time.Second)
+		for i := range 100 {
+			s.write("a")
+			time.Sleep(soonest)
+			synctest.Wait()
+			if n := w.em.Next(); i > 20 && n < int64(i) { // the first tick after the silence may take an interval
+				t.Fatalf("after %d rows the emitter has %d frames", i+1, n)
+			}
+		}
+		s.set("a", "completed")
+		time.Sleep(2 * soonest)
+		synctest.Wait()
+		if _, ok := w.em.Ending(); !ok {
+			t.Errorf("the end of a job that had rows is not seen within %s", 2*soonest)
+		}
+		_, before := s.count()
+		time.Sleep(3 * time.Second)
+		if _, ticks := s.count(); ticks-before > 7 {
+			t.Errorf("%d ticks in 3 s after the last row", ticks-before)
+		}
+		h.detach(w)
+		h.detach(quiet)
 	})
 }
 
@@ -211,7 +242,7 @@ func TestLinger(t *testing.T) {
 	inHub(t, func(t *testing.T, s *table, h *hub) {
 		w := watchJob(t, h, "a")
 		s.set("a", "completed")
-		h.pokeState("a")
+		h.hint("a")
 		settle()
 		if end, ok := w.em.Ending(); !ok || end.State != "completed" {
 			t.Errorf("after the job's end: %v, %v", end, ok)

@@ -61,7 +61,7 @@ func (h *hub) enter(job joblog.Job) (*watched, *pass) {
 		w = &watched{em: joblog.NewEmitter(job.ID)}
 		h.watched[job.ID] = w
 		h.live++
-		h.changed = true
+		h.change()
 	}
 	w.viewers++
 	if h.waiting == nil {
@@ -85,7 +85,7 @@ func (h *hub) detach(w *watched) {
 	if w.viewers == 0 && !w.ended && h.watched[w.em.Job()] == w {
 		delete(h.watched, w.em.Job())
 		h.live--
-		h.changed = true
+		h.change()
 		h.poke() // if it was the last job, the poller has something to end
 	}
 }
@@ -100,7 +100,7 @@ func (h *hub) complete(w *watched, state string, pos joblog.Cursor) {
 	}
 	w.ended = true
 	h.live--
-	h.changed = true
+	h.change()
 	w.linger = time.AfterFunc(h.tunables.Load().linger, func() { h.forget(w) })
 }
 
@@ -124,7 +124,8 @@ func (h *hub) rewind() {
 		w.em.Rewind()
 		delete(h.watched, job)
 	}
-	h.live, h.changed = 0, true
+	h.live = 0
+	h.change()
 }
 
 // demand is what the poller is needed for: to follow jobs, and to let new
@@ -133,4 +134,28 @@ func (h *hub) demand() (live, waiting, none bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.live > 0, h.waiting != nil, len(h.watched) == 0
+}
+
+// change tells that the jobs that are watched have changed. The caller holds mu.
+func (h *hub) change() {
+	h.changed = true
+	if h.others != nil {
+		close(h.others)
+		h.others = nil
+	}
+}
+
+// watching is a joblog.Watching.
+func (h *hub) watching() (jobs []string, changed <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for job, w := range h.watched {
+		if !w.ended {
+			jobs = append(jobs, job)
+		}
+	}
+	if h.others == nil {
+		h.others = make(chan struct{})
+	}
+	return jobs, h.others
 }

@@ -120,10 +120,16 @@ type Tick struct {
 
 // Listener is a Store that hears of changes sooner than a poll would.
 type Listener interface {
-	// Listen calls hint whenever there may be something new, until ctx ends or
-	// it cannot go on, and returns why. hint does not block.
-	Listen(ctx context.Context, hint func()) error
+	// Listen calls hint whenever there may be something new: in the state of a
+	// job, or in any row if the id is empty. It does so until ctx ends or it
+	// cannot go on, and returns why. Hints about jobs that are not in watching
+	// are of no use to the caller. Neither function blocks.
+	Listen(ctx context.Context, watching Watching, hint func(job string)) error
 }
+
+// Watching returns the jobs that are watched, as Job.ID has them, and a channel
+// that is closed once they are others.
+type Watching func() (jobs []string, changed <-chan struct{})
 
 // Appender is a Store that takes events.
 type Appender interface {

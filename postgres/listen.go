@@ -2,59 +2,155 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
+const (
+	probeWait   = 2 * time.Second // for a notification of our own
+	probePrefix = "caddyjobs probe "
+)
+
+// errDeaf is why Listen ends if notifications do not reach it.
+var errDeaf = errors.New("notifications do not arrive, as behind a pooler that shares sessions; set listen_dsn to the database itself, or notify to off")
+
 // Listen hints whenever the database notifies, on a connection of its own. It
 // returns joblog.ErrUnsupported if it is not to listen.
-func (s *Store) Listen(ctx context.Context, hint func()) error {
+func (s *Store) Listen(ctx context.Context, watching joblog.Watching, hint func(job string)) error {
 	if s.cfg.Notify == notifyOff {
 		return fmt.Errorf("%w: notify is off", joblog.ErrUnsupported)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
-	if err := s.listen(ctx, hint); err != nil {
+	if err := s.listen(ctx, watching, hint); err != nil {
 		return fmt.Errorf("listening: postgres: %w", err)
 	}
 	return nil
 }
 
-func (s *Store) listen(ctx context.Context, hint func()) error {
-	dsn, channel := s.cfg.ListenDSN, s.cfg.Notify
-	if dsn == "" {
-		dsn = s.cfg.DSN
-	}
-	if channel == notifyAuto {
-		channel = defaultChannel
-	}
-	conn, err := connectTo(ctx, dsn)
+func (s *Store) listen(ctx context.Context, watching joblog.Watching, hint func(job string)) error {
+	conn, err := s.connectListener(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
+	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{s.channel()}.Sanitize()); err != nil {
 		return err
 	}
+	if err := s.probe(ctx, conn); err != nil {
+		return err
+	}
+	a := newAnnouncer(s, conn)
+	defer a.leave(context.WithoutCancel(ctx))
 	for { // the first hint is for what came before
-		hint()
-		if _, err := conn.WaitForNotification(ctx); err != nil {
+		changed, err := a.announce(ctx, watching)
+		if err != nil {
+			return err
+		}
+		hint("")
+		if err := hear(ctx, conn, changed, hint); err != nil {
 			return err
 		}
 	}
 }
 
-func connectTo(ctx context.Context, dsn string) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig(dsn)
+// hear passes notifications on until changed is closed, or it is time to
+// announce again.
+func hear(ctx context.Context, conn *pgx.Conn, changed <-chan struct{}, hint func(job string)) error {
+	// A wait that is cut short leaves the connection as it is.
+	wait, cancel := context.WithTimeout(ctx, announceAgain)
+	defer cancel()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-changed:
+			gather(wait)
+			cancel()
+		case <-wait.Done():
+		}
+	}()
+	defer func() { cancel(); <-ended }()
+	for {
+		n, err := conn.WaitForNotification(wait)
+		if wait.Err() != nil && ctx.Err() == nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(n.Payload, probePrefix) {
+			hint(n.Payload)
+		}
+	}
+}
+
+// gather lets more changes come, so that they are announced together.
+func gather(ctx context.Context) {
+	select {
+	case <-time.After(announceGather):
+	case <-ctx.Done():
+	}
+}
+
+// channel is the one to listen to.
+func (s *Store) channel() string {
+	if s.cfg.Notify == notifyAuto {
+		return defaultChannel
+	}
+	return s.cfg.Notify
+}
+
+// connectListener makes the connection that listens.
+func (s *Store) connectListener(ctx context.Context) (*pgx.Conn, error) {
+	dsn := s.cfg.ListenDSN
+	if dsn == "" {
+		dsn = s.cfg.DSN
+	}
+	config, err := pgxpool.ParseConfig(dsn) // it knows the settings of pools, which a connection has not
 	if err != nil {
 		return nil, err
 	}
-	config.ConnectTimeout = connectTimeout
-	delete(config.RuntimeParams, "pool_max_conns")
-	config.RuntimeParams["application_name"] = "caddyjobs listener"
-	return pgx.ConnectConfig(ctx, config)
+	config.ConnConfig.ConnectTimeout = connectTimeout
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	config.ConnConfig.RuntimeParams["application_name"] = "caddyjobs listener"
+	return pgx.ConnectConfig(ctx, config.ConnConfig)
+}
+
+// probe sends a notification, from another session, and waits for it: a pooler
+// that shares sessions lets one LISTEN, and passes nothing on.
+func (s *Store) probe(ctx context.Context, conn *pgx.Conn) error {
+	payload := probePrefix + rand.Text()
+	err := s.use(ctx, func(ctx context.Context, pool *pgxpool.Pool, _ *layout) error {
+		_, err := pool.Exec(ctx, "SELECT pg_notify($1, $2)", s.channel(), payload)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	wait, cancel := context.WithTimeout(ctx, probeWait)
+	defer cancel()
+	for {
+		var n *pgconn.Notification
+		if n, err = conn.WaitForNotification(wait); err != nil {
+			break
+		}
+		if n.Payload == payload {
+			return nil
+		}
+	}
+	if wait.Err() != nil && ctx.Err() == nil {
+		return errDeaf
+	}
+	return err
 }

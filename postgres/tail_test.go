@@ -302,12 +302,15 @@ func TestRewound(t *testing.T) {
 	})
 }
 
+// watchingJob is a joblog.Watching of somebody who watches the job for ever.
+func watchingJob() (jobs []string, changed <-chan struct{}) { return []string{"job"}, nil }
+
 // TestListenCut ends Listen's connection: it returns, and says why.
 func TestListenCut(t *testing.T) {
 	onVersions(t, func(t *testing.T, a *app) {
 		s := opened(t, a.dsn)
 		hints, ended := make(chan struct{}, 100), make(chan error, 1)
-		go func() { ended <- s.Listen(t.Context(), func() { hints <- struct{}{} }) }()
+		go func() { ended <- s.Listen(t.Context(), watchingJob, func(string) { hints <- struct{}{} }) }()
 		<-hints // it listens
 		a.exec(t, `NOTIFY caddyjobs`)
 		<-hints
@@ -316,7 +319,7 @@ func TestListenCut(t *testing.T) {
 			t.Error("Listen ended without an error")
 		}
 		off := opened(t, a.dsn, func(d *Driver) { d.Notify = notifyOff })
-		if err := off.Listen(t.Context(), func() {}); !errors.Is(err, joblog.ErrUnsupported) {
+		if err := off.Listen(t.Context(), watchingJob, func(string) {}); !errors.Is(err, joblog.ErrUnsupported) {
 			t.Errorf("with notify off: %v", err)
 		}
 	})

@@ -150,7 +150,7 @@ func BenchmarkListen(b *testing.B) {
 	ctx, cancel := context.WithCancel(b.Context())
 	hints, ended := make(chan struct{}, 1), make(chan error, 1)
 	go func() {
-		ended <- s.Listen(ctx, func() {
+		ended <- s.Listen(ctx, func() ([]string, <-chan struct{}) { return nil, nil }, func(string) {
 			select {
 			case hints <- struct{}{}:
 			default:

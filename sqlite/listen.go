@@ -4,20 +4,22 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
 // listenInterval is how often Listen looks. A look is a read of shared memory.
 const listenInterval = 25 * time.Millisecond
 
 // Listen hints when any connection, of whatever process, has committed.
-func (s *Store) Listen(ctx context.Context, hint func()) error {
+func (s *Store) Listen(ctx context.Context, _ joblog.Watching, hint func(job string)) error {
 	if err := s.listen(ctx, hint); err != nil {
 		return fmt.Errorf("listening: %w", err)
 	}
 	return nil
 }
 
-func (s *Store) listen(ctx context.Context, hint func()) error {
+func (s *Store) listen(ctx context.Context, hint func(job string)) error {
 	ticker := time.NewTicker(listenInterval)
 	defer ticker.Stop()
 	var of *file
@@ -29,7 +31,7 @@ func (s *Store) listen(ctx context.Context, hint func()) error {
 			return err
 		}
 		if of != nil && (f != of || now != last) {
-			hint()
+			hint("")
 		}
 		of, last = f, now
 		select {

@@ -18,15 +18,18 @@ var listenTests = []test{
 // listen calls Listen and returns its hints and its end.
 func listen(ctx context.Context, s joblog.Store) (hints chan struct{}, ended chan error) {
 	hints, ended = make(chan struct{}, 1), make(chan error, 1)
-	hint := func() {
+	hint := func(string) {
 		select {
 		case hints <- struct{}{}:
 		default:
 		}
 	}
-	go func() { ended <- s.(joblog.Listener).Listen(ctx, hint) }()
+	go func() { ended <- s.(joblog.Listener).Listen(ctx, watching, hint) }()
 	return hints, ended
 }
+
+// watching is a joblog.Watching of somebody who watches the job for ever.
+func watching() (jobs []string, changed <-chan struct{}) { return []string{"job"}, nil }
 
 // insertUntil inserts until there is a hint: when a listener begins to hear is
 // not to be seen from outside.
@@ -132,7 +135,7 @@ func calls(ctx context.Context, s joblog.Store, tail joblog.Tail) map[string]fun
 		all["Remove"] = func() error { return r.Remove(ctx, "other") }
 	}
 	if l, ok := s.(joblog.Listener); ok {
-		all["Listen"] = func() error { return l.Listen(ctx, func() {}) }
+		all["Listen"] = func() error { return l.Listen(ctx, watching, func(string) {}) }
 	}
 	return all
 }
