@@ -98,27 +98,27 @@ func (l *layout) readPage(ctx context.Context, pool *pgxpool.Pool, q joblog.Quer
 }
 
 func (l *layout) readRanges(ctx context.Context, pool *pgxpool.Pool, q joblog.Query, job string, wanted joblog.Ranges) (page joblog.Page, err error) {
-	limit, query := q.Limit, l.read
+	limit := q.Limit
 	if limit < 1 || limit > joblog.PageRows {
 		limit = joblog.PageRows
 	}
-	if q.Last {
-		query = l.last
+	args := []any{job, wanted[0].Lo, wanted[0].Hi, limit + 1}
+	if len(wanted) > 1 {
+		args[1], args[2] = split(wanted)
 	}
-	lows, highs := split(wanted)
-	rows, err := pool.Query(ctx, query, job, lows, highs, limit+1)
+	rows, err := pool.Query(ctx, l.page[pageKind{q.Last, len(wanted) > 1}], args...)
 	if err != nil {
 		return page, err
 	}
-	var total int // rows there are, up to one more than the limit; the budget may leave some out
+	page.Events = make([]joblog.Event, 0, limit)
+	var kept bool
 	e, scan := l.scanner()
-	_, err = pgx.ForEachRow(rows, append([]any{&e.ID}, append(scan, &total)...), func() error {
-		if len(page.Events) < limit {
+	_, err = pgx.ForEachRow(rows, append([]any{&e.ID, &kept}, scan...), func() error {
+		if page.More = !kept || len(page.Events) == limit; !page.More {
 			page.Events = append(page.Events, e.event(q.Job, l.max))
 		}
 		return nil
 	})
-	page.More = total > len(page.Events)
 	if q.Last {
 		slices.Reverse(page.Events)
 	}

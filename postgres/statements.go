@@ -15,7 +15,7 @@ import (
 // as text.
 type statements struct {
 	jobs       string // (ids) id, state, owner
-	read, last string // (job, lows, highs, rows) the columns of a row
+	page       map[pageKind]string
 	tail       map[tailKind]string
 	locks      string // (relations) a row as locks has it
 	highest    string // () the highest visible id
@@ -50,6 +50,7 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 		gaps: sql(`SELECT prev + 1, id - 1 FROM (SELECT {id}::bigint AS id, lag({id}::bigint, 1, $1::bigint) OVER (ORDER BY {id}) AS prev
 			FROM {events} WHERE {id} > $1 AND {id} <= $2) g WHERE id > prev + 1 ORDER BY 1`),
 		count: sql(`SELECT {job}::text, count(*) FROM {events} WHERE {job} = ANY($1::text[]::{jobtype}[]) AND {id} <= $2 GROUP BY 1`),
+		page:  map[pageKind]string{},
 		tail:  map[tailKind]string{},
 	}
 	newest := "NULL::bigint"
@@ -58,15 +59,9 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 	}
 	s.newest = sql(fmt.Sprintf(`SELECT CASE WHEN pg_is_in_recovery() THEN %d ELSE greatest(%s, (SELECT max({id}) FROM {events}), 0) END::bigint`, math.MaxInt64, newest))
 	s.locks = locksSQL(t, newest, l.blind)
-	page := `SELECT id, msg, cut, sev, ms, total FROM (SELECT *, sum(size) OVER (ORDER BY id {dir}) - size AS before, count(*) OVER () AS total FROM (
-		SELECT e.id, CASE WHEN octet_length(e.msg) > {max} THEN left(e.msg, {max}) ELSE e.msg END AS msg,
-			coalesce(octet_length(e.msg) > {max}, false) AS cut, e.sev, e.ms, e.size
-		FROM unnest($2::bigint[], $3::bigint[]) r(lo, hi) CROSS JOIN LATERAL (
-			SELECT {id}::bigint AS id, {message}::text AS msg, {sev} AS sev, {ms} AS ms, {size} AS size FROM {events}
-			WHERE {job} = $1::text::{jobtype} AND {id} BETWEEN r.lo AND r.hi ORDER BY {id} {dir} LIMIT $4) e
-		ORDER BY e.id {dir} LIMIT $4) p) q WHERE before = 0 OR before + size <= {budget} ORDER BY id {dir}`
-	s.read = twice(strings.ReplaceAll(page, "{dir}", "ASC"))
-	s.last = twice(strings.ReplaceAll(page, "{dir}", "DESC"))
+	for _, k := range []pageKind{{false, false}, {false, true}, {true, false}, {true, true}} {
+		s.page[k] = twice(pageSQL(k))
+	}
 	for _, k := range []tailKind{{false, false}, {false, true}, {true, false}, {true, true}} {
 		s.tail[k] = twice(tailSQL(k))
 	}
@@ -92,6 +87,31 @@ func locksSQL(t tables.Tables, newest string, blind bool) string {
 		SELECT pg_postmaster_start_time()::text || pg_is_in_recovery(), to_regclass('` + strings.ReplaceAll(events, "'", "''") + `')::oid, pg_is_in_recovery(),
 		CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() ELSE clock_timestamp() END, ` + newest + `,
 		pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint, ` + writers
+}
+
+// pageKind is which end of a log a page is of, and whether it is looked for in
+// more than one range of ids.
+type pageKind struct{ last, ranges bool }
+
+// pageSQL is the statement of a page of a log. Rows beyond the budget come
+// without their content.
+//
+//	$1 job  $2, $3 low and high, or lows and highs  $4 rows
+func pageSQL(k pageKind) string {
+	source := `SELECT {id}::bigint AS id, {message}::text AS msg, {sev} AS sev, {ms} AS ms, {size} AS size FROM {events}
+		WHERE {job} = $1::text::{jobtype} AND {id} BETWEEN {lo} AND {hi} ORDER BY {id} {dir} LIMIT $4`
+	lo, hi, dir := "$2::bigint", "$3::bigint", "ASC"
+	if k.ranges {
+		source = `SELECT e.* FROM unnest($2::bigint[], $3::bigint[]) r(lo, hi) CROSS JOIN LATERAL (` + source + `) e ORDER BY e.id {dir} LIMIT $4`
+		lo, hi = "r.lo", "r.hi"
+	}
+	if k.last {
+		dir = "DESC"
+	}
+	return strings.NewReplacer("{lo}", lo, "{hi}", hi, "{dir}", dir).Replace(`
+		SELECT id, kept, CASE WHEN kept THEN CASE WHEN octet_length(msg) > {max} THEN left(msg, {max}) ELSE msg END END,
+			coalesce(octet_length(msg) > {max}, false), sev, ms
+		FROM (SELECT *, sum(size) OVER (ORDER BY id {dir} ROWS UNBOUNDED PRECEDING) <= greatest(size, {budget}) AS kept FROM (`+source+`) e) p`)
 }
 
 // tailSQL is the statement of a tick: in one snapshot the states that are asked

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -46,9 +47,13 @@ type Store struct {
 
 	gate   chan struct{} // holds one token while the fields below are used
 	pool   *pgxpool.Pool
+	pooled bool    // shared, when the pool was made
 	layout *layout // nil if it was not read yet
-	plain  bool    // sessions begin without settings: a pooler refuses them
 	closed bool
+
+	// shared is set once a pooler is found to share sessions between clients:
+	// nothing of ours may stay in one.
+	shared atomic.Bool
 }
 
 func newStore(cfg Driver, log *slog.Logger) *Store {
@@ -81,7 +86,7 @@ func (s *Store) use(ctx context.Context, do func(context.Context, *pgxpool.Pool,
 	if err == nil {
 		defer s.work.Done()
 		err = do(ctx, pool, l)
-		judge(pool, l, err)
+		s.judge(pool, l, err)
 	}
 	if err == nil {
 		return nil
@@ -102,6 +107,10 @@ func (s *Store) acquire(ctx context.Context) (*pgxpool.Pool, *layout, error) {
 	}
 	if s.closed {
 		return nil, nil, errClosed
+	}
+	if s.pool != nil && s.pooled != s.shared.Load() {
+		s.work.Go(s.pool.Close) // it waits for users, who may wait for the gate
+		s.pool = nil
 	}
 	if err := s.connect(ctx); err != nil {
 		return nil, nil, err
@@ -127,32 +136,46 @@ func (s *Store) connect(ctx context.Context) error {
 	if s.pool != nil {
 		return nil
 	}
-	pool, err := newPool(&s.cfg, s.plain)
+	pool, err := s.newPool()
 	if err != nil {
 		return err
 	}
-	var refused *pgconn.PgError
-	if err := pool.Ping(ctx); errors.As(err, &refused) && refused.Code == "08P01" && !s.plain {
-		// A pooler that shares sessions does not pass settings on.
+	if err := pool.Ping(ctx); is(err, "08P01") && !s.shared.Load() { // it takes no settings
 		pool.Close()
-		s.plain = true
+		s.share()
 		return s.connect(ctx)
 	} else if err != nil {
 		pool.Close()
 		return err
 	}
-	s.pool = pool
+	s.pool, s.pooled = pool, s.shared.Load()
 	return nil
 }
 
-func newPool(d *Driver, plain bool) (*pgxpool.Pool, error) {
-	config, err := pgxpool.ParseConfig(d.DSN)
+// share takes note of a pooler.
+func (s *Store) share() {
+	if s.shared.CompareAndSwap(false, true) {
+		s.log.Info("a pooler shares sessions between clients: statements are not prepared, and statement_timeout is not set; " +
+			"it can be set by: ALTER ROLE the user of the dsn SET statement_timeout = '10s'")
+	}
+}
+
+// mode is how statements are sent: prepared once, unless that would leave them
+// in sessions of others.
+func (s *Store) mode() pgx.QueryExecMode {
+	if s.shared.Load() {
+		return pgx.QueryExecModeCacheDescribe
+	}
+	return pgx.QueryExecModeCacheStatement
+}
+
+func (s *Store) newPool() (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(s.cfg.DSN)
 	if err != nil {
 		return nil, err
 	}
 	config.ConnConfig.ConnectTimeout = connectTimeout
-	// No statement stays in a session, which poolers may share.
-	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	config.ConnConfig.DefaultQueryExecMode = s.mode()
 	// The next query shows whether a connection lives; asking first would double
 	// the queries of a quiet poller.
 	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
@@ -160,7 +183,7 @@ func newPool(d *Driver, plain bool) (*pgxpool.Pool, error) {
 	if params["application_name"] == "" {
 		params["application_name"] = "caddyjobs"
 	}
-	if !plain {
+	if !s.shared.Load() {
 		given := maps.Clone(params)
 		maps.Copy(params, settings)
 		maps.Copy(params, given)
@@ -171,7 +194,10 @@ func newPool(d *Driver, plain bool) (*pgxpool.Pool, error) {
 // judge looks at the outcome of a call. After a lost connection the others are
 // not to be trusted; after an error of the schema the layout is not. It takes
 // no lock: Close waits for calls, and holds the gate meanwhile.
-func judge(pool *pgxpool.Pool, l *layout, err error) {
+func (s *Store) judge(pool *pgxpool.Pool, l *layout, err error) {
+	if is(err, "26000") || is(err, "42P05") { // a prepared statement of another session
+		s.share()
+	}
 	if is(err, "42") || is(err, "0A000") { // another schema than it was
 		l.doubt.Store(true)
 	}

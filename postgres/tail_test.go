@@ -51,7 +51,7 @@ func (f *follower) tick() error {
 }
 
 // nextAll is the outcome of a tick and of those that have to follow at once.
-func nextAll(t *testing.T, tail joblog.Tail, w joblog.Watch) (all joblog.Tick) {
+func nextAll(t testing.TB, tail joblog.Tail, w joblog.Watch) (all joblog.Tick) {
 	t.Helper()
 	for more := true; more; {
 		tick, err := tail.Next(t.Context(), w)
@@ -105,7 +105,7 @@ func onVersions(t *testing.T, test func(t *testing.T, a *app)) {
 }
 
 // begin starts a transaction of the application, which end ends.
-func (a *app) begin(t *testing.T) pgx.Tx {
+func (a *app) begin(t testing.TB) pgx.Tx {
 	t.Helper()
 	tx, err := a.pool.Begin(t.Context())
 	if err != nil {
