@@ -14,18 +14,18 @@ import (
 // and are cast to the column's type, so that its index is used; they come out
 // as text.
 type statements struct {
-	jobs       string // (ids) id, state, owner
-	page       map[pageKind]string
-	tail       map[tailKind]string
-	locks      string // (relations) a row as locks has it
-	highest    string // () the highest visible id
-	newest     string // () the highest id ever given out; on a standby, the highest there can be
-	gaps       string // (from, to) lows and highs of ids that are not visible
-	count      string // (jobs, to) the ids of jobs and how many rows they have
-	hasJob     string // (job)
-	setState   string // (job, state)
-	insert     string // (job, messages, severities, times in ms) id
-	lastTime   string // () the newest row's time
+	jobs     string // (ids) id, state, owner
+	page     map[pageKind]string
+	tail     map[tailKind]string
+	locks    string // (relations) a row as locks has it
+	highest  string // () the highest visible id
+	newest   string // () the highest id ever given out; on a standby, the highest there can be
+	gaps     string // (from, to) lows and highs of ids that are not visible
+	count    string // (jobs, to) the ids of jobs and how many rows they have
+	hasJob   string // (job)
+	setState string // (job, state)
+	insert   string // (job, messages, severities, times in ms) id
+	lastTime string // () the newest row's time
 }
 
 // tailKind says which parts a tick's statement has: a part that is not needed
@@ -111,7 +111,7 @@ func pageSQL(k pageKind) string {
 	return strings.NewReplacer("{lo}", lo, "{hi}", hi, "{dir}", dir).Replace(`
 		SELECT id, kept, CASE WHEN kept THEN CASE WHEN octet_length(msg) > {max} THEN left(msg, {max}) ELSE msg END END,
 			coalesce(octet_length(msg) > {max}, false), sev, ms
-		FROM (SELECT *, sum(size) OVER (ORDER BY id {dir} ROWS UNBOUNDED PRECEDING) <= greatest(size, {budget}) AS kept FROM (`+source+`) e) p`)
+		FROM (SELECT *, sum(size) OVER (ORDER BY id {dir} ROWS UNBOUNDED PRECEDING) <= greatest(size, {budget}) AS kept FROM (` + source + `) e) p`)
 }
 
 // tailSQL is the statement of a tick: in one snapshot the states that are asked

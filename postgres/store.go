@@ -24,12 +24,13 @@ var errClosed = errors.New("the store is closed")
 // connectTimeout bounds one attempt to connect.
 const connectTimeout = 5 * time.Second
 
-// settings are what sessions begin with. They only read, but for transactions
-// that say otherwise; the compiler of queries costs more than it gains here.
-var settings = map[string]string{
-	"statement_timeout": "10s", "default_transaction_read_only": "on", "jit": "off",
-	"idle_in_transaction_session_timeout": "30s",
-}
+// settings are what sessions begin with. The compiler of queries costs more
+// than it gains here.
+var settings = map[string]string{"statement_timeout": "10s", "jit": "off", "idle_in_transaction_session_timeout": "30s"}
+
+// readOnly makes sessions only read, but for transactions that say otherwise.
+// It is not among the settings: target_session_attrs=read-write looks at it.
+const readOnly = "SET default_transaction_read_only = on"
 
 // Store is a joblog.Store of one Postgres database.
 //
@@ -187,6 +188,10 @@ func (s *Store) newPool() (*pgxpool.Pool, error) {
 		given := maps.Clone(params)
 		maps.Copy(params, settings)
 		maps.Copy(params, given)
+		config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, readOnly)
+			return err
+		}
 	}
 	return pgxpool.NewWithConfig(context.Background(), config)
 }

@@ -25,6 +25,7 @@ type follower struct {
 	tail joblog.Tail
 	got  []int64
 	end  string
+	last error // of the last tick
 }
 
 func follow(t *testing.T, s *Store) *follower {
@@ -41,13 +42,18 @@ func (f *follower) tick() error {
 	ctx, cancel := context.WithTimeout(f.t.Context(), patience)
 	defer cancel()
 	tick, err := f.tail.Next(ctx, joblog.Watch{Jobs: map[string]struct{}{"job": {}}, Ask: []string{"job"}})
+	f.take(tick)
+	f.last = err
+	return err
+}
+
+func (f *follower) take(tick joblog.Tick) {
 	for _, e := range tick.Events {
 		f.got = append(f.got, e.ID)
 	}
 	if state, ok := tick.Ended["job"]; ok {
 		f.end = state
 	}
-	return err
 }
 
 // nextAll is the outcome of a tick and of those that have to follow at once.

@@ -26,6 +26,7 @@ type Server struct {
 	port     int    // the same for life
 	password string
 	account  account
+	settings []string // beside those that all servers have
 
 	process   *process
 	watchdog  *watchdog
@@ -120,6 +121,9 @@ func (s *Server) start() (err error) {
 		// A killed server leaves nothing in /dev/shm.
 		"dynamic_shared_memory_type=mmap",
 	} {
+		args = append(args, "-c", setting)
+	}
+	for _, setting := range s.settings {
 		args = append(args, "-c", setting)
 	}
 	// If the tests die, it ends as fast as it can while tidying up.

@@ -1,0 +1,228 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+)
+
+// grow makes all of a tail's holes older.
+func (f *follower) grow(d time.Duration) {
+	for _, s := range f.tail.(*tail).sights() {
+		s.at = s.at.Add(-d)
+	}
+}
+
+// mustTick ticks, and again while there is more, and returns how often.
+func (f *follower) mustTick() (n int) {
+	f.t.Helper()
+	for more := true; more; n++ {
+		tick, err := f.tail.Next(f.t.Context(), joblog.Watch{Jobs: map[string]struct{}{"job": {}}, Ask: []string{"job"}})
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		f.take(tick)
+		more = tick.More
+	}
+	return n
+}
+
+// TestOpenTransaction leaves a transaction open: its holes are not looked at
+// again and again, but at once when it ends.
+func TestOpenTransaction(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.setJob(t, "job", "running")
+		f := follow(t, opened(t, a.dsn))
+		open, brief := a.begin(t), a.begin(t)
+		for range 10 {
+			insertIn(t, open)
+			a.insert(t, "job", joblog.Event{Message: "between"})
+		}
+		insertIn(t, brief)
+		a.insert(t, "job", joblog.Event{Message: "last"})
+		f.mustTick()
+		if n := len(f.tail.(*tail).probe()); n != 11 {
+			t.Errorf("the next tick looks at %d holes, want the 11 young ones", n)
+		}
+		f.grow(time.Minute)
+		f.mustTick()
+		if n := len(f.tail.(*tail).probe()); n != 0 {
+			t.Errorf("the next tick looks at %d holes of transactions that are open", n)
+		}
+		if err := open.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := f.mustTick(); n != 2 || len(f.got) != 21 {
+			t.Errorf("after the commit there are %d rows in %d ticks, want 21 in 2", len(f.got), n)
+		}
+		if err := brief.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.mustTick()
+		f.compare(a, 0)
+		if holes := f.tail.Position().Holes; len(holes) > 0 {
+			t.Errorf("the holes %v are left", holes)
+		}
+	})
+}
+
+// TestManyHoles has more holes than a tick looks at.
+func TestManyHoles(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.setJob(t, "job", "running")
+		f := follow(t, opened(t, a.dsn))
+		const many = probeHoles + 1000
+		open := a.begin(t)
+		// Every other id is the open transaction's.
+		if _, err := open.Exec(t.Context(), `INSERT INTO vibe_events (event_id, task_id, event_message)
+			SELECT 2 * i, 'job', 'late' FROM generate_series(1, $1) i`, many); err != nil {
+			t.Fatal(err)
+		}
+		a.exec(t, `INSERT INTO vibe_events (event_id, task_id, event_message) SELECT 2 * i + 1, 'job', 'early' FROM generate_series(1, $1) i`, many)
+		a.exec(t, `SELECT setval('vibe_events_event_id_seq', $1)`, 2*many+1)
+		f.mustTick()
+		f.grow(time.Minute)
+		f.mustTick()
+		if err := open.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.mustTick()
+		f.compare(a, 0)
+	})
+}
+
+// TestEndWaits sets a job's state while a transaction is open whose row has an
+// id above all that are visible: the end comes after the row.
+func TestEndWaits(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.setJob(t, "job", "running")
+		f := follow(t, opened(t, a.dsn))
+		a.insert(t, "job", joblog.Event{Message: "a row"})
+		open := a.begin(t)
+		insertIn(t, open)
+		a.setJob(t, "job", "completed")
+		f.mustTick()
+		if f.end != "" {
+			t.Error("the end came before the row of an open transaction")
+		}
+		if err := open.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.mustTick()
+		if f.end != "completed" || len(f.got) != 2 {
+			t.Errorf("the end is %q, after %d rows", f.end, len(f.got))
+		}
+		again := follow(t, opened(t, a.dsn))
+		forever := a.begin(t)
+		insertIn(t, forever)
+		again.mustTick()
+		for _, e := range again.tail.(*tail).ends {
+			e.since = e.since.Add(-endWait)
+		}
+		again.mustTick()
+		if again.end != "completed" {
+			t.Errorf("after %s the end still waits for an open transaction", endWait)
+		}
+	})
+}
+
+// TestSwappedTable puts another table in the place of the one that is followed.
+func TestSwappedTable(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.setJob(t, "job", "running")
+		s := opened(t, a.dsn)
+		f := follow(t, s)
+		a.insert(t, "job", joblog.Event{Message: "old"})
+		f.mustTick()
+		a.exec(t, `DO $$ BEGIN ALTER TABLE vibe_events RENAME TO old_events; CREATE TABLE vibe_events (LIKE old_events INCLUDING ALL); END $$`)
+		if err := f.tick(); !errors.Is(err, joblog.ErrRewound) {
+			t.Errorf("with another table: %v", err)
+		}
+		f = follow(t, s)
+		open := a.begin(t)
+		insertIn(t, open)
+		a.insert(t, "job", joblog.Event{Message: "new"})
+		f.mustTick()
+		if err := open.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.mustTick()
+		f.compare(a, 0)
+	})
+}
+
+// TestBlind reads as a user who may not see who holds locks.
+func TestBlind(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		role := "blind_" + strings.ReplaceAll(strings.ToLower(t.Name()), "/", "_")
+		a.exec(t, fmt.Sprintf(`CREATE ROLE %s LOGIN PASSWORD 'x'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO %[1]s; REVOKE ALL ON pg_catalog.pg_locks FROM PUBLIC`, role))
+		t.Cleanup(func() { a.exec(t, fmt.Sprintf(`DROP OWNED BY %s; DROP ROLE %[1]s`, role)) })
+		config, err := pgx.ParseConfig(a.dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.setJob(t, "job", "running")
+		s := opened(t, fmt.Sprintf("postgres://%s:x@%s:%d/%s?sslmode=disable", role, config.Host, config.Port, config.Database))
+		f := follow(t, s)
+		open, burnt := a.begin(t), a.begin(t)
+		insertIn(t, open)
+		insertIn(t, burnt)
+		a.insert(t, "job", joblog.Event{Message: "at once"})
+		f.mustTick()
+		if err := burnt.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			f.grow(2 * blindWait)
+			f.mustTick()
+		}
+		if n := len(f.tail.Position().Holes); n != 1 { // the two ids touch
+			t.Errorf("beside an open transaction there are %d holes, want 1", n)
+		}
+		if err := open.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.until("the late row", func() bool { return len(f.got) == 2 })
+		f.compare(a, 0)
+		f.until("no holes", func() bool { return len(f.tail.Position().Holes) == 0 })
+	})
+}
+
+// TestOldWriter starts beside a transaction that has rows much further back
+// than a tail looks: when they come, viewers get to know.
+func TestOldWriter(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.setJob(t, "job", "running")
+		a.setJob(t, "other", "running")
+		open := a.begin(t)
+		insertIn(t, open)
+		a.exec(t, `INSERT INTO vibe_events (task_id, event_message) SELECT 'other', 'a row' FROM generate_series(1, $1)`, startBack+10)
+		f := follow(t, opened(t, a.dsn))
+		unconcerned := follow(t, opened(t, a.dsn))
+		f.mustTick()
+		others := joblog.Watch{Jobs: map[string]struct{}{"other": {}}}
+		nextAll(t, unconcerned.tail, others)
+		if err := open.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		for range 3 {
+			if err == nil {
+				err = f.tick()
+			}
+			nextAll(t, unconcerned.tail, others)
+		}
+		if !errors.Is(err, joblog.ErrRewound) {
+			t.Errorf("after the commit of a row far behind: %v", err)
+		}
+		if unconcerned.tail.(*tail).unsettled != nil {
+			t.Error("the old writers are gone, and it is still not settled")
+		}
+	})
+}
