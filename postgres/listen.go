@@ -44,7 +44,7 @@ func (s *Store) listen(ctx context.Context, watching joblog.Watching, hint func(
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{s.channel()}.Sanitize()); err != nil {
+	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{s.cfg.channel()}.Sanitize()); err != nil {
 		return err
 	}
 	if err := s.probe(ctx, conn); err != nil {
@@ -103,14 +103,6 @@ func gather(ctx context.Context) {
 	}
 }
 
-// channel is the one to listen to.
-func (s *Store) channel() string {
-	if s.cfg.Notify == notifyAuto {
-		return defaultChannel
-	}
-	return s.cfg.Notify
-}
-
 // connectListener makes the connection that listens.
 func (s *Store) connectListener(ctx context.Context) (*pgx.Conn, error) {
 	dsn := s.cfg.ListenDSN
@@ -132,7 +124,7 @@ func (s *Store) connectListener(ctx context.Context) (*pgx.Conn, error) {
 func (s *Store) probe(ctx context.Context, conn *pgx.Conn) error {
 	payload := probePrefix + rand.Text()
 	err := s.use(ctx, func(ctx context.Context, pool *pgxpool.Pool, _ *layout) error {
-		_, err := pool.Exec(ctx, "SELECT pg_notify($1, $2)", s.channel(), payload)
+		_, err := pool.Exec(ctx, "SELECT pg_notify($1, $2)", s.cfg.channel(), payload)
 		return err
 	})
 	if err != nil {

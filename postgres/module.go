@@ -95,6 +95,10 @@ func (d *Driver) Validate() error {
 	if d.Settle < 0 {
 		return fmt.Errorf("settle is %s; it must not be negative", time.Duration(d.Settle))
 	}
+	return d.checkNames()
+}
+
+func (d *Driver) checkNames() error {
 	for _, table := range []string{d.Events.Table, d.Jobs.Table} {
 		if _, err := identifier(table); err != nil {
 			return err

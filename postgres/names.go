@@ -12,7 +12,15 @@ import (
 // identifier is the name of a table as SQL has it. A dot outside quotes parts
 // the schema from the table; letters are taken as they are.
 func identifier(name string) (string, error) {
-	var parts pgx.Identifier
+	parts, err := parse(name)
+	if err != nil {
+		return "", err
+	}
+	return parts.Sanitize(), nil
+}
+
+// parse is the parts of the name of a table.
+func parse(name string) (parts pgx.Identifier, err error) {
 	var part strings.Builder
 	quoted := false
 	for i := 0; i < len(name); i++ {
@@ -32,10 +40,10 @@ func identifier(name string) (string, error) {
 	parts = append(parts, part.String())
 	for _, p := range parts {
 		if p == "" || quoted || len(parts) > 2 {
-			return "", fmt.Errorf("%q is not the name of a table; write it as table or schema.table, in double quotes where a dot belongs to it", name)
+			return nil, fmt.Errorf("%q is not the name of a table; write it as table or schema.table, in double quotes where a dot belongs to it", name)
 		}
 	}
-	return parts.Sanitize(), nil
+	return parts, nil
 }
 
 // named puts the names of tables and columns into SQL, quoted.

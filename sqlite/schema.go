@@ -17,10 +17,12 @@ import (
 const requestsTable = `CREATE TABLE IF NOT EXISTS caddyjobs_requests (key TEXT PRIMARY KEY, job TEXT NOT NULL, ` +
 	`digest TEXT NOT NULL, ids TEXT NOT NULL, created INTEGER NOT NULL)`
 
-// schema makes our own tables, and notes that we did. {…} are names.
+// ownTables makes the table that says which ones are our own.
+const ownTables = `CREATE TABLE IF NOT EXISTS caddyjobs_tables (name TEXT PRIMARY KEY)`
+
+// schema makes the tables. {…} are names.
 const schema = requestsTable + `;
 CREATE INDEX IF NOT EXISTS caddyjobs_requests_created ON caddyjobs_requests (created);
-CREATE TABLE IF NOT EXISTS caddyjobs_tables (name TEXT PRIMARY KEY);
 CREATE TABLE {events} (
 	{id} INTEGER PRIMARY KEY AUTOINCREMENT,
 	{job} TEXT NOT NULL,
@@ -37,6 +39,23 @@ CREATE TABLE {jobs} (
 	{updated} INTEGER
 )`
 
+// manual comes before the schema where a person reads it.
+const manual = `-- What caddyjobs reads in a database that your application makes; one that is
+-- missing it makes by itself. Leave out what you have. The ids of events need
+-- AUTOINCREMENT, so that none is given out twice, and the index is for reading
+-- logs. The first table and its index are for idempotency keys of jobs_ingest.
+PRAGMA journal_mode = WAL;
+`
+
+// Schema is the SQL of all that the store can use, for the names that are
+// configured. Its errors are those of names that cannot be.
+func (d *Driver) Schema() (string, error) {
+	if err := d.Tables.Validate(); err != nil {
+		return "", err
+	}
+	return manual + named(schema, d.Tables) + ";\n", nil
+}
+
 // defaultOwner is the column for owners in our own tables if none is configured.
 const defaultOwner = "tenant_id"
 
@@ -49,7 +68,7 @@ func createSchema(ctx context.Context, db *sql.DB, t tables.Tables) error {
 		if err != nil || there > 0 {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, named(schema, t)); err != nil {
+		if _, err := tx.ExecContext(ctx, ownTables+";\n"+named(schema, t)); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `INSERT OR IGNORE INTO caddyjobs_tables VALUES (?), (?)`, t.Events.Table, t.Jobs.Table)

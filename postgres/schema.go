@@ -1,0 +1,72 @@
+package postgres
+
+import (
+	_ "embed"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/caddyjobs/caddyjobs/tables"
+)
+
+// schemaSQL and hintsSQL are what Schema prints, with the names left open.
+var (
+	//go:embed schema.sql
+	schemaSQL string
+	//go:embed hints.sql
+	hintsSQL string
+)
+
+// Schema is the SQL of all that the store can use, for the names that are
+// configured, with what each part is for. Nothing but a person runs it. Its
+// errors are those of names that cannot be.
+func (d *Driver) Schema() (string, error) {
+	if err := d.checkNames(); err != nil {
+		return "", err
+	}
+	text := schemaSQL
+	if d.Notify != notifyOff {
+		text += hintsSQL
+	}
+	owner := ""
+	if d.Jobs.Owner != "" {
+		owner = "\n\t" + pgx.Identifier{d.Jobs.Owner}.Sanitize() + " text,"
+	}
+	events, schema := nameOf(d.Events.Table)
+	jobs, _ := nameOf(d.Jobs.Table)
+	function := func(name string) string { return within(d.Tables, "caddyjobs_"+name) }
+	return named(text, d.Tables,
+		"{owner column}", owner, "{requests}", strings.Replace(requestsTable, "TABLE", "TABLE IF NOT EXISTS", 1),
+		"{index}", pgx.Identifier{"caddyjobs_" + events}.Sanitize(), "{schema}", pgx.Identifier{schema}.Sanitize(),
+		"{watch}", watchTable(d.Tables), "{rows function}", function(events), "{state function}", function(jobs),
+		"{channel}", "'"+strings.ReplaceAll(d.channel(), "'", "''")+"'"), nil
+}
+
+// channel is the one on which the database notifies.
+func (d *Driver) channel() string {
+	if d.Notify == notifyAuto {
+		return defaultChannel
+	}
+	return d.Notify
+}
+
+// watchTable is the name, in SQL, of the table that says which jobs are
+// watched. It is where the events are.
+func watchTable(t tables.Tables) string { return within(t, "caddyjobs_watch") }
+
+// within is a name in the schema of the events, as far as that is configured.
+func within(t tables.Tables, name string) string {
+	parts, _ := parse(t.Events.Table) // Validate has checked it
+	parts[len(parts)-1] = name
+	return parts.Sanitize()
+}
+
+// nameOf parts a table's name from its schema's, which is public if none is
+// configured.
+func nameOf(table string) (name, schema string) {
+	parts, _ := parse(table)
+	if len(parts) == 1 {
+		return parts[0], "public"
+	}
+	return parts[1], parts[0]
+}
