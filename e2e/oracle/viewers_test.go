@@ -1,0 +1,193 @@
+package oracle
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// viewer is a client as browsers are: it keeps the last id of a whole frame,
+// and comes back with it, to any node.
+type viewer struct {
+	*scenario
+	name int
+	job  string
+
+	last     string // the id
+	got      map[int64]string
+	twice    []int64
+	problems []string
+	resumes  int
+	cursors  []int
+	ended    bool
+}
+
+// client has no timeout: streams are long. Each viewer has its own connections.
+func newClient() (*http.Client, func()) {
+	transport := &http.Transport{DisableCompression: true}
+	return &http.Client{Transport: transport}, transport.CloseIdleConnections
+}
+
+// watch connects again and again until the log has ended.
+func (v *viewer) watch(ctx context.Context, r *rand.Rand) {
+	client, closeIdle := newClient()
+	defer closeIdle()
+	pause(v.stop, time.Duration(r.IntN(400))*time.Millisecond)
+	var deadline <-chan time.Time
+	for !v.ended {
+		select {
+		case <-v.done:
+			if deadline == nil {
+				deadline = time.After(patience)
+			}
+		default:
+		}
+		select {
+		case <-deadline:
+			v.problems = append(v.problems, "the log has no end")
+			return
+		case <-ctx.Done():
+			return
+		default:
+		}
+		v.connection(ctx, client, r)
+		pause(ctx, time.Duration(5+r.IntN(30))*time.Millisecond)
+	}
+}
+
+// connection is one request, which the viewer may drop, or not read for a
+// while.
+func (v *viewer) connection(ctx context.Context, client *http.Client, r *rand.Rand) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if r.IntN(3) > 0 { // it drops it, unless the log is about to end
+		drop := time.AfterFunc(time.Duration(r.IntN(400))*time.Millisecond, func() {
+			select {
+			case <-v.done:
+			default:
+				cancel()
+			}
+		})
+		defer drop.Stop()
+	}
+	url := fmt.Sprintf("http://localhost:%s/jobs/%s/logs", v.nodes[r.IntN(2)].port, v.job)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		v.problems = append(v.problems, err.Error())
+		return
+	}
+	if v.last != "" {
+		req.Header.Set("Last-Event-ID", v.last)
+		v.resumes++
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return // a node that is down
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusOK:
+		v.read(ctx, resp, r)
+	case http.StatusNoContent:
+		v.ended = true
+	default:
+		v.problems = append(v.problems, "status "+resp.Status)
+	}
+}
+
+// read reads frames. What was cut off before its blank line does not count.
+func (v *viewer) read(ctx context.Context, resp *http.Response, r *rand.Rand) {
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, 1<<20)
+	id, event, data := v.last, "", ""
+	for lines.Scan() {
+		field, value, _ := strings.Cut(lines.Text(), ": ")
+		switch field {
+		case "id":
+			id = value
+			v.cursors = append(v.cursors, len(value))
+		case "event":
+			event = value
+		case "data":
+			data = value
+		case "":
+			if lines.Text() == "" {
+				v.last = id
+				v.dispatch(event, data)
+				event, data = "", ""
+			}
+		}
+		if r.IntN(2000) == 0 { // it does not read for a while
+			pause(ctx, time.Duration(r.IntN(200))*time.Millisecond)
+		}
+	}
+}
+
+func (v *viewer) dispatch(event, data string) {
+	switch event {
+	case "":
+	case "gap":
+		v.problems = append(v.problems, "a gap: "+data)
+		return
+	default:
+		return
+	}
+	if data == "" {
+		return
+	}
+	var m struct {
+		Log *struct {
+			ID      int64  `json:"event_id"`
+			Job     string `json:"task_id"`
+			Message string `json:"event_message"`
+		} `json:"log"`
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal([]byte(data), &m); err != nil {
+		v.problems = append(v.problems, fmt.Sprintf("%.100q: %v", data, err))
+		return
+	}
+	if m.Type == "complete" {
+		v.ended = true
+	}
+	if m.Log == nil {
+		return
+	}
+	if _, again := v.got[m.Log.ID]; again {
+		v.twice = append(v.twice, m.Log.ID)
+	}
+	if m.Log.Job != v.job {
+		v.problems = append(v.problems, "a row of "+m.Log.Job)
+	}
+	v.got[m.Log.ID] = m.Log.Message
+}
+
+// check compares what the viewer has with the table.
+func (v *viewer) check(t *testing.T, want map[int64]string) {
+	t.Helper()
+	var lost, phantom []int64
+	for id, message := range want {
+		if got, ok := v.got[id]; !ok {
+			lost = append(lost, id)
+		} else if got != message {
+			v.problems = append(v.problems, fmt.Sprintf("row %d is %q, want %q", id, got, message))
+		}
+	}
+	for id := range v.got {
+		if _, ok := want[id]; !ok {
+			phantom = append(phantom, id)
+		}
+	}
+	slices.Sort(lost)
+	slices.Sort(phantom)
+	if len(lost)+len(phantom)+len(v.twice)+len(v.problems) > 0 {
+		t.Errorf("seed %d, viewer %d of %s: of %d rows lost %v, twice %v, not in the table %v, %q; its last id is %s", v.seed, v.name, v.job, len(want), lost, v.twice, phantom, v.problems, v.last)
+	}
+}
