@@ -36,6 +36,16 @@ func NewFrame(e *Event, c Cursor) Frame {
 	return Frame{ID: e.ID, Rank: rankOf(e.Severity), Millis: e.Millis(), Cursor: c, sse: b, json: start}
 }
 
+// at is the frame with another cursor.
+func (f *Frame) at(c Cursor) *Frame {
+	const data = len("data: ")
+	g := *f
+	g.Cursor = c
+	g.sse = append(appendID(nil, c), f.sse[f.json-data:]...)
+	g.json = len(g.sse) - (len(f.sse) - f.json)
+	return &g
+}
+
 // SSE is the event as a Server-Sent Events frame. It must not be changed.
 func (f *Frame) SSE() []byte { return f.sse }
 

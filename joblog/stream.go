@@ -69,6 +69,7 @@ type Stream struct {
 	pos    Cursor  // not live: target as the trail sees it after page
 	last   bool    // not live: page is the last one up to target
 	latest Cursor  // live: of the last frame passed
+	ahead  bool    // live: the viewer may have rows that frames' cursors do not cover
 	sent   Cursor  // the last one that went out as an id
 	rows   int64   // rows pulled
 	told   bool    // the viewer knows that it has caught up
@@ -125,7 +126,7 @@ func (s *Stream) pullPage(ctx context.Context, b []byte) ([]byte, State, error) 
 		return b, More, nil
 	}
 	s.trail.arrive(s.target)
-	s.live, s.page, s.latest = true, nil, s.trail.at
+	s.live, s.page, s.latest, s.ahead = true, nil, s.trail.at, true
 	return b, More, nil
 }
 
@@ -215,6 +216,9 @@ func (s *Stream) appendFrame(b []byte, f *Frame) []byte {
 	if s.trail.at.Covers(f.ID) {
 		return b // the replay had it
 	}
+	if s.ahead {
+		f = s.pastNode(f)
+	}
 	s.latest = f.Cursor
 	if !s.opts.wants(f.Rank, f.Millis) {
 		return b
@@ -222,6 +226,16 @@ func (s *Stream) appendFrame(b []byte, f *Frame) []byte {
 	s.rows++
 	s.sent = f.Cursor
 	return s.opts.Format.AppendFrame(b, f)
+}
+
+// pastNode is a frame with the cursor of this viewer. Another node may have
+// noticed rows before this one does: whoever came from there has them already.
+func (s *Stream) pastNode(f *Frame) *Frame {
+	c := s.have().Union(f.Cursor)
+	if s.ahead = !c.equal(f.Cursor); s.ahead {
+		f = f.at(c)
+	}
+	return f
 }
 
 // rest appends what follows the newest frame: the end, or that the viewer has

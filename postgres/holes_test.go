@@ -226,3 +226,31 @@ func TestOldWriter(t *testing.T) {
 		}
 	})
 }
+
+// TestColdStart starts beside a writer on a table with many ids that were never
+// used: those of the time before the writer are no holes.
+func TestColdStart(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.setJob(t, "job", "running")
+		for i := range startOlder + 300 {
+			a.exec(t, `INSERT INTO vibe_events (event_id, task_id, event_message) VALUES ($1, 'job', 'a row')`, 2*i+1)
+		}
+		a.exec(t, `SELECT setval('vibe_events_event_id_seq', $1)`, 2*startOlder+700)
+		open := a.begin(t)
+		late := insertIn(t, open)
+		a.insert(t, "job", joblog.Event{Message: "above"})
+		a.exec(t, `UPDATE vibe_events SET event_time = 1 WHERE event_id < 20`) // which makes them look new
+		f := follow(t, opened(t, a.dsn))
+		holes := f.tail.Position().Holes
+		if len(holes) == 0 || len(holes) > startOlder+10 || f.tail.Position().Covers(late) {
+			t.Errorf("there are %d holes from %v on; the writer's is %d", len(holes), holes[:min(1, len(holes))], late)
+		}
+		if err := open.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.mustTick()
+		if len(f.got) != 1 || f.got[0] != late {
+			t.Errorf("the rows %v came, want %d", f.got, late)
+		}
+	})
+}

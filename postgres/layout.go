@@ -31,6 +31,7 @@ type layout struct {
 	timeType  string   // likewise
 	defaulted bool     // the database gives out ids
 	table     uint32   // the events' own oid
+	heap      bool     // it is a table, and its rows tell their transactions
 	relations []uint32 // tables whose locks writers hold
 	blind     bool     // we may not see who holds locks
 	settle    time.Duration
@@ -188,7 +189,8 @@ func (l *layout) inspectIDs(ctx context.Context, pool *pgxpool.Pool, d *Driver, 
 	if err != nil {
 		return err
 	}
-	l.table, l.blind, l.settle = events.oid, !seeing, time.Duration(d.Settle)
+	l.table, l.heap = events.oid, events.kind == "r" || events.kind == "p"
+	l.blind, l.settle = !seeing, time.Duration(d.Settle)
 	if l.blind {
 		l.warnings = append(l.warnings, fmt.Sprintf("pg_locks may not be read, so ids that were passed over are given up when all transactions have ended "+
 			"that were open %s later; to go by who writes, run: GRANT SELECT ON pg_catalog.pg_locks TO the user of the dsn", max(l.settle, blindWait)))
@@ -200,7 +202,7 @@ func (l *layout) inspectIDs(ctx context.Context, pool *pgxpool.Pool, d *Driver, 
 			l.settle = settleUnborn
 		}
 	}
-	if !indexed && (events.kind == "r" || events.kind == "p") {
+	if !indexed && l.heap {
 		l.warnings = append(l.warnings, named("backlogs are read slowly without an index; make it by: CREATE INDEX CONCURRENTLY ON {events} ({job}, {id})", d.Tables))
 	}
 	if !readable {

@@ -35,10 +35,11 @@ func (t *tail) probe() []int {
 func (t *tail) young(h *hole) bool { return t.clock.Sub(h.at) < youngHole }
 
 // pressed reports whether holes are to be looked at without delay. Young ones
-// can wait: there are always some while rows are written.
+// that this tick has looked at can wait: there are always some while rows are
+// written.
 func (t *tail) pressed() bool {
 	for i := range t.holes {
-		if h := &t.holes[i]; t.exact && h.pressing() && !t.young(h) {
+		if h := &t.holes[i]; t.exact && h.pressing() && (!t.young(h) || h.looked < t.ticks) {
 			return true
 		}
 	}

@@ -161,3 +161,29 @@ func eitherOf(t *testing.T, one, other string) string {
 	u.Host += "," + v.Host
 	return u.String() + "&target_session_attrs=read-write"
 }
+
+// TestCrashForgetsIDs kills a server that has given out ids of which nothing is
+// on disk: it gives them out again, and nothing that anybody saw is lost.
+func TestCrashForgetsIDs(t *testing.T) {
+	for _, version := range versions {
+		t.Run(version, func(t *testing.T) {
+			server := testdb.Start(t, version, "wal_writer_delay=10s")
+			a := newApp(t, server.Database(t), appSchema)
+			a.setJob(t, "job", "running")
+			f := follow(t, opened(t, a.dsn))
+			a.insert(t, "job", joblog.Event{Message: "before"})
+			if _, err := a.begin(t).Exec(t.Context(), `SELECT nextval('vibe_events_event_id_seq') FROM generate_series(1, 1000)`); err != nil {
+				t.Fatal(err)
+			}
+			f.mustTick()
+			server.Kill9(t)
+			server.Restart(t)
+			a.pool.Reset()
+			if ids := a.insert(t, "job", joblog.Event{Message: "after"}); len(ids) != 1 || ids[0] > 100 {
+				t.Errorf("the row after the crash has the id %v: the ids were not forgotten", ids)
+			}
+			f.until("the row after", func() bool { return len(f.got) == 2 || errors.Is(f.last, joblog.ErrRewound) })
+			f.compare(a, 0)
+		})
+	}
+}

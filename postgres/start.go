@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,12 +13,15 @@ import (
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
-// How a tail starts beside writers: it waits for them a little, then takes all
-// ids that are missing, so far back, for holes of theirs.
+// How a tail starts beside writers: it waits for them a little, then takes ids
+// that are missing for holes of theirs. It looks back so far; and not beyond a
+// row of a transaction that is older than theirs by so much: ids below it were
+// given out before they began. Should it be wrong, unsettled notices.
 const (
 	startWait  = 250 * time.Millisecond
 	startCheck = 5 * time.Millisecond
 	startBack  = 100_000
+	startOlder = 1000 // transactions
 )
 
 func (t *tail) start(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
@@ -31,11 +36,17 @@ func (t *tail) start(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
 	if err := t.await(ctx, pool, l, early); err != nil || early.over && t.exact {
 		return err // all ids up to n are settled
 	}
-	if base := t.n - startBack; base > 0 && t.exact {
+	base := max(0, t.n-startBack)
+	if t.exact && l.fence != "" {
+		if err := pool.QueryRow(ctx, l.fence, base, t.n, slices.Collect(maps.Keys(early.writers))).Scan(&base); err != nil {
+			return err
+		}
+	}
+	if base > 0 && t.exact {
 		t.unsettled = &unsettled{sight: early, base: base, counts: map[string]int64{}}
 	}
 	k, err = l.look(ctx, pool, func(b *pgx.Batch) {
-		b.Queue(l.gaps, max(0, t.n-startBack), t.n).Query(func(rows pgx.Rows) error { return t.dig(rows, early) })
+		b.Queue(l.gaps, base, t.n).Query(func(rows pgx.Rows) error { return t.dig(rows, early) })
 	})
 	if err == nil {
 		early.update(k, l.settle, 0)

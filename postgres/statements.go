@@ -21,6 +21,7 @@ type statements struct {
 	highest  string // () the highest visible id
 	newest   string // () the highest id ever given out; on a standby, the highest there can be
 	gaps     string // (from, to) lows and highs of ids that are not visible
+	fence    string // (from, to, writers) the highest id that is older than the writers; empty for views
 	count    string // (jobs, to) the ids of jobs and how many rows they have
 	hasJob   string // (job)
 	setState string // (job, state)
@@ -52,6 +53,11 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 		count: sql(`SELECT {job}::text, count(*) FROM {events} WHERE {job} = ANY($1::text[]::{jobtype}[]) AND {id} <= $2 GROUP BY 1`),
 		page:  map[pageKind]string{},
 		tail:  map[tailKind]string{},
+	}
+	if l.heap {
+		s.fence = sql(fmt.Sprintf(`SELECT coalesce(max(id) FILTER (WHERE age(x) > %d + coalesce((SELECT max(age(transactionid)) FROM pg_locks
+			WHERE locktype = 'transactionid' AND virtualtransaction = ANY($3::text[])), 0)), $1)::bigint
+			FROM (SELECT {id} AS id, xmin AS x FROM {events} WHERE {id} > $1 AND {id} <= $2) e`, startOlder))
 	}
 	newest := "NULL::bigint"
 	if sequence != nil {

@@ -92,11 +92,14 @@ func (t *tail) compare(ctx context.Context, pool *pgxpool.Pool, l *layout, k *lo
 		l.doubt.Store(true)
 		return false, fmt.Errorf("%w: %w", joblog.ErrRewound, errNotSame)
 	}
-	if k.newest != nil && *k.newest < t.newest && !k.standby {
+	changed = k.server != t.server
+	if !changed && k.newest != nil && *k.newest < t.newest {
 		return false, fmt.Errorf("%w: the sequence is at %d, it was at %d", joblog.ErrRewound, *k.newest, t.newest)
 	}
-	if k.server == t.server || k.standby { // a standby may lag
-		return k.server != t.server, nil
+	// After a crash the sequence may be behind, by ids of which no row was ever
+	// visible; a standby may lag.
+	if !changed || k.standby {
+		return changed, nil
 	}
 	var highest int64
 	if err := pool.QueryRow(ctx, l.highest).Scan(&highest); err != nil {

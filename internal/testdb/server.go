@@ -34,7 +34,7 @@ type Server struct {
 }
 
 // create makes a server with an empty cluster, and starts it.
-func create(version string) (*Server, error) {
+func create(version string, settings ...string) (*Server, error) {
 	bin, err := programs(version)
 	if err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func create(version string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{bin: bin, dir: dir, password: rand.Text()}
+	s := &Server{bin: bin, dir: dir, password: rand.Text(), settings: settings}
 	if s.watchdog, err = guard(dir); err == nil {
 		if err = s.initialize(); err == nil {
 			err = s.start()

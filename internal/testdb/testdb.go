@@ -65,10 +65,11 @@ func (l *servers) stop() {
 	}
 }
 
-// Start starts a server for one test, which stops with it.
-func Start(t testing.TB, version string) *Server {
+// Start starts a server for one test, which stops with it. settings such as
+// "fsync=on" come before those that all servers have.
+func Start(t testing.TB, version string, settings ...string) *Server {
 	t.Helper()
-	s, err := create(version)
+	s, err := create(version, settings...)
 	if err != nil {
 		t.Fatalf("start PostgreSQL %s: %v", version, err)
 	}

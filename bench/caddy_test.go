@@ -1,0 +1,73 @@
+package bench
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/caddyjobs/caddyjobs/internal/testdb"
+)
+
+func TestMain(m *testing.M) { testdb.Main(m) }
+
+// patience is how long anything may take that should come soon.
+const patience = 60 * time.Second
+
+// binary is Caddy as users have it.
+func binary(b *testing.B) string {
+	b.Helper()
+	path, err := filepath.Abs(filepath.Join("..", ".cache", "e2e", "caddy-bench"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	if out, err := exec.Command("go", "build", "-trimpath", "-ldflags=-w -s", "-tags=nobadger,nomysql,nopgx", "-o", path, "../cmd/caddy").CombinedOutput(); err != nil {
+		b.Fatalf("go build: %v\n%s", err, out)
+	}
+	return path
+}
+
+// serve runs Caddy until the benchmark ends, and returns its origin.
+func serve(b *testing.B, store string) string {
+	b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	f, err := l.(*net.TCPListener).File()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	defer l.Close()
+	home := b.TempDir()
+	file := filepath.Join(home, "Caddyfile")
+	text := fmt.Sprintf("{\n\tadmin off\n\tauto_https off\n\tjobs {\n\t\t%s\n\t}\n}\nhttp://localhost:%s {\n\tbind fd/3\n\tjobs_logs\n}\n", store, port)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	cmd := exec.Command(binary(b), "run", "--config", file)
+	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home)
+	cmd.ExtraFiles = []*os.File{f}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	return "http://localhost:" + port
+}
+
+// client is one whose connections are closed with the benchmark.
+func client(b *testing.B) *http.Client {
+	b.Helper()
+	transport := &http.Transport{DisableCompression: true}
+	b.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
