@@ -18,7 +18,7 @@ SOAK_TIME ?= 2m
 SOAK_COUNT ?= 5
 SOAK_PACKAGES ?= ./...
 
-.PHONY: help run build test setup lint vet check soak clean
+.PHONY: help run build test setup lint vet check bench soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -42,6 +42,10 @@ check: setup ## run the tests, under the race detector
 
 soak: setup ## run the tests and the fuzzers for long: SOAK_TIME a fuzzer, SOAK_COUNT rounds
 	scripts/soak $(SOAK_TIME) $(SOAK_COUNT) $(SOAK_PACKAGES)
+
+bench: setup ## measure: minutes, and the machine to itself; see bench/RESULTS.md
+	go test -run '^$$' -bench 'Tick|OpenTransaction' -benchtime 200x -timeout 60m -v ./postgres
+	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench
 
 setup: tools packages clients postgres
 

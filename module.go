@@ -35,8 +35,9 @@ type App struct {
 	// named jobs.db in Caddy's data directory.
 	StoresRaw map[string]json.RawMessage `json:"stores,omitempty" caddy:"namespace=jobs.stores inline_key=driver"`
 	// PollInterval is how often a store is asked for news while jobs of it are
-	// watched, all of them by one query. Where the store gives hints (SQLite,
-	// and Postgres with notify) news come sooner. Default: 1s; at least 10ms.
+	// watched, for all of them at once. While rows flow, and where the store
+	// gives hints (SQLite, and Postgres with notify), news come sooner.
+	// Default: 1s; at least 10ms.
 	PollInterval caddy.Duration `json:"poll_interval,omitempty"`
 	// Linger is how long the emitter of a job is kept after the job has
 	// completed. Default: 60s.

@@ -8,15 +8,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/caddyjobs/caddyjobs/internal/testdb"
 )
 
 func TestMain(m *testing.M) { testdb.Main(m) }
-
-// patience is how long anything may take that should come soon.
-const patience = 60 * time.Second
 
 // binary is Caddy as users have it.
 func binary(b *testing.B) string {

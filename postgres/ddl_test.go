@@ -130,7 +130,9 @@ func testHints(t *testing.T, a *app, d *Driver) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	<-ended
+	if err := <-ended; err == nil {
+		t.Error("Listen ended without an error")
+	}
 	var left int
 	if err := a.pool.QueryRow(t.Context(), sql(`SELECT count(*) FROM {watch}`)).Scan(&left); err != nil || left != 0 {
 		t.Errorf("%d announcements are left, %v", left, err)

@@ -20,7 +20,7 @@ func (s *scenario) fault(t *testing.T, r *rand.Rand) {
 	s.faults.Lock()
 	defer s.faults.Unlock()
 	node := s.nodes[r.IntN(2)]
-	kind := ""
+	var kind string
 	switch n := r.IntN(30); {
 	case n < 8:
 		kind = "sessions of readers ended"
