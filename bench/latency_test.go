@@ -44,6 +44,34 @@ func BenchmarkLatency(b *testing.B) {
 	})
 }
 
+// BenchmarkOpenTransaction is the latency beside a writer that wrote a row and
+// then left its transaction open for ten minutes, in which others wrote, and
+// right after it has ended.
+func BenchmarkOpenTransaction(b *testing.B) {
+	dsn, pool := database(b, watchedJobs)
+	tx, err := pool.Begin(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := tx.Exec(b.Context(), `INSERT INTO vibe_events (task_id, event_message, event_time) VALUES ('job-0', 'late', 1)`); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("open", func(b *testing.B) {
+		latency(b, dsn, "", func(ctx context.Context, rows []moments) {
+			for late := time.Now().Add(10 * time.Minute); time.Now().Before(late); sleep(ctx, 50*time.Millisecond) {
+				insert(ctx, b, pool, new(moments), -1)
+			}
+			write(ctx, b, pool, rows, time.Second/1000)
+		}, 20_000)
+	})
+	if err := tx.Commit(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("closed", func(b *testing.B) {
+		latency(b, dsn, "", func(ctx context.Context, rows []moments) { write(ctx, b, pool, rows, time.Second/1000) }, 20_000)
+	})
+}
+
 func latency(b *testing.B, dsn, option string, writing func(context.Context, []moments), n int) {
 	origin := serve(b, fmt.Sprintf("store postgres {\n\t\t\tdsn %q\n\t\t\t%s\n\t\t}\n\t\tpoll_interval 1s", dsn, option))
 	for b.Loop() {
@@ -123,6 +151,9 @@ func view(ctx context.Context, b *testing.B, origin string, job int, rows []mome
 			if err != nil {
 				b.Error(err)
 				return
+			}
+			if i < 0 { // it is not measured
+				continue
 			}
 			rows[i].seen = time.Now()
 			seen()

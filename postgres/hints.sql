@@ -8,19 +8,23 @@
 -- does not fire for rows that are inserted straight into a partition; of a
 -- view, put it on the table below. Rows are found without it all the same.
 --
+-- The functions have the rights of whoever creates them, and so name all they
+-- use with its schema: where they run the search path is another.
+--
 -- The user of the dsn writes down here what is watched; it is lost in a crash,
 -- and written anew.
 --   GRANT SELECT, INSERT, UPDATE, DELETE ON {watch} TO ...;
 CREATE UNLOGGED TABLE IF NOT EXISTS {watch} (job text, node text, until timestamptz NOT NULL, PRIMARY KEY (job, node));
 
 CREATE OR REPLACE FUNCTION {rows function}() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_temp AS $caddyjobs$
+LANGUAGE plpgsql SECURITY DEFINER AS $caddyjobs$
 BEGIN
 	IF EXISTS (
-		SELECT FROM (SELECT DISTINCT {job}::text AS job FROM new_rows) n
-		CROSS JOIN LATERAL (SELECT FROM {watch} w WHERE w.job = n.job AND w.until > now() LIMIT 1) w
+		SELECT FROM new_rows n CROSS JOIN LATERAL (
+			SELECT FROM {watch} w WHERE w.job OPERATOR(pg_catalog.=) n.{job}::pg_catalog.text
+				AND w.until OPERATOR(pg_catalog.>) pg_catalog.now() LIMIT 1) w
 	) THEN
-		PERFORM pg_notify({channel}, '');
+		PERFORM pg_catalog.pg_notify({channel}, '');
 	END IF;
 	RETURN NULL;
 END $caddyjobs$;
@@ -29,10 +33,12 @@ CREATE TRIGGER caddyjobs_hint AFTER INSERT ON {events}
 	REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION {rows function}();
 
 CREATE OR REPLACE FUNCTION {state function}() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_temp AS $caddyjobs$
+LANGUAGE plpgsql SECURITY DEFINER AS $caddyjobs$
 BEGIN
-	IF EXISTS (SELECT FROM {watch} w WHERE w.job = NEW.{jobid}::text AND w.until > now()) THEN
-		PERFORM pg_notify({channel}, CASE WHEN octet_length(NEW.{jobid}::text) < 8000 THEN NEW.{jobid}::text ELSE '' END);
+	IF EXISTS (SELECT FROM {watch} w WHERE w.job OPERATOR(pg_catalog.=) NEW.{jobid}::pg_catalog.text
+			AND w.until OPERATOR(pg_catalog.>) pg_catalog.now()) THEN
+		PERFORM pg_catalog.pg_notify({channel}, CASE WHEN pg_catalog.octet_length(NEW.{jobid}::pg_catalog.text) OPERATOR(pg_catalog.<) 8000
+			THEN NEW.{jobid}::pg_catalog.text ELSE '' END);
 	END IF;
 	RETURN NULL;
 END $caddyjobs$;

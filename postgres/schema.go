@@ -51,20 +51,19 @@ func (d *Driver) channel() string {
 }
 
 // watchTable is the name, in SQL, of the table that says which jobs are
-// watched. It is where the events are.
+// watched.
 func watchTable(t tables.Tables) string { return within(t, "caddyjobs_watch") }
 
-// within is a name in the schema of the events, as far as that is configured.
+// within is a name in the schema of the events.
 func within(t tables.Tables, name string) string {
-	parts, _ := parse(t.Events.Table) // Validate has checked it
-	parts[len(parts)-1] = name
-	return parts.Sanitize()
+	_, schema := nameOf(t.Events.Table)
+	return pgx.Identifier{schema, name}.Sanitize()
 }
 
 // nameOf parts a table's name from its schema's, which is public if none is
 // configured.
 func nameOf(table string) (name, schema string) {
-	parts, _ := parse(table)
+	parts, _ := parse(table) // Validate has checked it
 	if len(parts) == 1 {
 		return parts[0], "public"
 	}
