@@ -84,6 +84,9 @@ func (v *viewer) begin(ctx context.Context) (err error) {
 }
 
 func (v *viewer) leave() {
+	if v.stream != nil {
+		v.stream.Close()
+	}
 	if v.seat != nil {
 		v.hub.detach(v.seat)
 		v.seat = nil

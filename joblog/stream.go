@@ -63,19 +63,21 @@ type Stream struct {
 
 	trail  trail // of what was replayed
 	live   bool
-	next   int64   // live: number of the next frame; else where to go live
-	target Cursor  // not live: how far to replay
-	page   []Event // not live: read and not yet pulled
-	pos    Cursor  // not live: target as the trail sees it after page
-	last   bool    // not live: page is the last one up to target
-	latest Cursor  // live: of the last frame passed
-	ahead  bool    // live: the viewer may have rows that frames' cursors do not cover
-	sent   Cursor  // the last one that went out as an id
-	rows   int64   // rows pulled
-	told   bool    // the viewer knows that it has caught up
+	next   int64    // live: number of the next frame; else where to go live
+	target Cursor   // not live: how far to replay
+	page   []Event  // not live: read and not yet pulled
+	coming *reading // not live: the page after page, while page is sent; nil if there is none
+	pos    Cursor   // not live: target as the trail sees it after page
+	last   bool     // not live: page is the last one up to target
+	latest Cursor   // live: of the last frame passed
+	ahead  bool     // live: the viewer may have rows that frames' cursors do not cover
+	sent   Cursor   // the last one that went out as an id
+	rows   int64    // rows pulled
+	told   bool     // the viewer knows that it has caught up
 }
 
-// NewStream makes the stream of a viewer of em's job, which must be open.
+// NewStream makes the stream of a viewer of em's job, which must be open. It is
+// to be closed.
 func NewStream(src Source, em *Emitter, opts Options) *Stream {
 	s := &Stream{src: src, em: em, opts: opts, sent: opts.After}
 	s.replay(opts.After)
@@ -151,7 +153,7 @@ func (s *Stream) readPage(ctx context.Context) error {
 		s.trail = trail{at: start, known: start.N}
 		s.opts.Tail = -1
 	}
-	page, err := s.src.Read(ctx, Query{Job: s.em.job, After: s.trail.at, UpTo: s.target})
+	page, err := s.nextPage(ctx)
 	if err != nil {
 		return err
 	}
@@ -161,6 +163,9 @@ func (s *Stream) readPage(ctx context.Context) error {
 		ids[i] = page.Events[i].ID
 	}
 	s.pos = s.trail.reach(s.target, ids)
+	if page.More && len(ids) > 0 {
+		s.readAhead(ctx, s.trail.at.Union(s.pos.Clip(ids[len(ids)-1])))
+	}
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -15,8 +16,10 @@ import (
 // their ids, and the tail of one node.
 type world struct {
 	r       *rand.Rand
-	rows    []Event // visible
-	hidden  []int64 // ids given out and not yet visible
+	mu      sync.Mutex // guards rows and luck against pages that are read ahead
+	luck    *rand.Rand // whether reads fail
+	rows    []Event    // visible
+	hidden  []int64    // ids given out and not yet visible
 	next    int64
 	at      Cursor // the tail's position
 	news    []Event
@@ -31,7 +34,9 @@ const pageRows = 3
 
 // Read is a store's, with small pages.
 func (w *world) Read(_ context.Context, q Query) (page Page, err error) {
-	if w.fails && w.r.IntN(4) == 0 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fails && w.luck.IntN(4) == 0 {
 		return page, errors.New("the store does not answer")
 	}
 	var all []Event
@@ -69,6 +74,8 @@ func (w *world) write() {
 
 func (w *world) show(id int64) {
 	e := Event{ID: id, Job: w.jobs[w.r.IntN(len(w.jobs))], Message: fmt.Sprint(id), Severity: []string{"info", "error"}[w.r.IntN(2)], Time: 1}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.rows, w.news = append(w.rows, e), append(w.news, e)
 }
 
@@ -136,6 +143,14 @@ type client struct {
 	rank   Rank
 }
 
+// stop ends the connection.
+func (c *client) stop() {
+	if c.stream != nil {
+		c.stream.Close()
+		c.stream = nil
+	}
+}
+
 func (c *client) connect(t *testing.T, w *world) {
 	t.Helper()
 	after := Cursor{}
@@ -145,6 +160,7 @@ func (c *client) connect(t *testing.T, w *world) {
 			t.Fatal(err)
 		}
 	}
+	c.stop()
 	c.stream, c.told = NewStream(w, w.em, Options{After: after, Tail: -1, Rank: c.rank}), 0
 }
 
@@ -199,7 +215,7 @@ func (c *client) take(t *testing.T, data string, told bool) {
 func TestStreams(t *testing.T) {
 	for seed := range uint64(1000) {
 		r := rand.New(rand.NewPCG(seed, 7))
-		w := &world{r: r, jobs: []string{"a", "b", "a", "c"}[:1+r.IntN(4)], fails: seed%3 == 0}
+		w := &world{r: r, luck: rand.New(rand.NewPCG(seed, 8)), jobs: []string{"a", "b", "a", "c"}[:1+r.IntN(4)], fails: seed%3 == 0}
 		newNode := func() {
 			w.em = NewEmitter("a")
 			w.tick()
@@ -235,7 +251,7 @@ func TestStreams(t *testing.T) {
 				if r.IntN(2) == 0 { // all viewers move to another node
 					newNode()
 					for _, c := range clients {
-						c.stream = nil
+						c.stop()
 					}
 				}
 			case 11:
@@ -246,7 +262,7 @@ func TestStreams(t *testing.T) {
 					if c.stream == nil {
 						c.connect(t, w)
 					} else if cut := r.IntN(5) == 0; c.pull(t, cut, r) == Ended || cut {
-						c.stream = nil
+						c.stop()
 					}
 				}
 			}
@@ -286,6 +302,7 @@ func TestStreams(t *testing.T) {
 			if c.pull(t, false, r) == Ended && c.stream.Rows() > 0 {
 				t.Fatalf("seed %d, viewer %d: a reconnect past the end brings %d rows", seed, i, c.stream.Rows())
 			}
+			c.stop()
 		}
 	}
 }

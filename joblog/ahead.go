@@ -1,0 +1,44 @@
+package joblog
+
+import "context"
+
+// reading is a page that is being read while the one before it is sent: the
+// store and the connection then work at once.
+type reading struct {
+	cancel context.CancelFunc
+	done   chan struct{} // closed when page and err are set
+	page   Page
+	err    error
+}
+
+// readAhead begins to read what a viewer lacks who has after. Close ends it.
+func (s *Stream) readAhead(ctx context.Context, after Cursor) {
+	r := &reading{done: make(chan struct{})}
+	ctx, r.cancel = context.WithCancel(ctx)
+	s.coming = r
+	q := Query{Job: s.em.job, After: after, UpTo: s.target}
+	go func() {
+		defer close(r.done)
+		r.page, r.err = s.src.Read(ctx, q)
+	}()
+}
+
+// nextPage is the page that was read ahead, if one was, or is read now.
+func (s *Stream) nextPage(ctx context.Context) (Page, error) {
+	r := s.coming
+	if r == nil {
+		return s.src.Read(ctx, Query{Job: s.em.job, After: s.trail.at, UpTo: s.target})
+	}
+	<-r.done // its context is that of an earlier Pull, which ends with the viewer's
+	s.Close()
+	return r.page, r.err
+}
+
+// Close ends what a Pull has begun, and waits for it.
+func (s *Stream) Close() {
+	if s.coming != nil {
+		s.coming.cancel()
+		<-s.coming.done
+		s.coming = nil
+	}
+}
