@@ -109,15 +109,16 @@ func (w *world) run(t *testing.T, seed int64) {
 	}
 	close(s.done)
 	viewers.Wait()
+	failed := err != nil
 	for _, v := range watching {
-		v.check(t, want[v.job])
+		failed = !v.check(t, want[v.job]) || failed
 	}
 	w.count.add(want, watching)
 	if took := time.Since(begin); took > 15*time.Second {
 		t.Logf("seed %d took %v", seed, took)
 	}
-	if t.Failed() {
-		t.Logf("seed %d; run it again by: go test ./e2e/oracle -seed %[1]d", seed)
+	if failed {
+		t.Logf("seed %d failed; run it again by: go test ./e2e/oracle -seed %[1]d", seed)
 	}
 }
 

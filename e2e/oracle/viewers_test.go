@@ -169,8 +169,9 @@ func (v *viewer) dispatch(event, data string) {
 	v.got[m.Log.ID] = m.Log.Message
 }
 
-// check compares what the viewer has with the table.
-func (v *viewer) check(t *testing.T, want map[int64]string) {
+// check compares what the viewer has with the table, and reports whether that
+// is the same.
+func (v *viewer) check(t *testing.T, want map[int64]string) bool {
 	t.Helper()
 	var lost, phantom []int64
 	for id, message := range want {
@@ -187,7 +188,9 @@ func (v *viewer) check(t *testing.T, want map[int64]string) {
 	}
 	slices.Sort(lost)
 	slices.Sort(phantom)
-	if len(lost)+len(phantom)+len(v.twice)+len(v.problems) > 0 {
+	same := len(lost)+len(phantom)+len(v.twice)+len(v.problems) == 0
+	if !same {
 		t.Errorf("seed %d, viewer %d of %s: of %d rows lost %v, twice %v, not in the table %v, %q; its last id is %s", v.seed, v.name, v.job, len(want), lost, v.twice, phantom, v.problems, v.last)
 	}
+	return same
 }
