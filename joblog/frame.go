@@ -27,7 +27,11 @@ type Frame struct {
 // NewFrame encodes an event. After it, a viewer has what c covers.
 func NewFrame(e *Event, c Cursor) Frame {
 	const around = 160 // names, numbers and punctuation
-	b := make([]byte, 0, around+len(e.Job)+len(e.Message)+len(e.Message)/16+len(e.Severity))
+	return newFrame(make([]byte, 0, around+len(e.Job)+len(e.Message)+len(e.Message)/16+len(e.Severity)), e, c)
+}
+
+// newFrame encodes an event into b.
+func newFrame(b []byte, e *Event, c Cursor) Frame {
 	b = appendID(b, c)
 	b = append(b, "data: "...)
 	start := len(b)

@@ -10,7 +10,7 @@ import (
 // table holds. A page that would pass either bound ends early, but never
 // before its first row.
 const (
-	PageRows  = 1000
+	PageRows  = 4000
 	PageBytes = 1 << 20
 )
 

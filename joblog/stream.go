@@ -61,19 +61,20 @@ type Stream struct {
 	em   *Emitter
 	opts Options
 
-	trail  trail // of what was replayed
-	live   bool
-	next   int64    // live: number of the next frame; else where to go live
-	target Cursor   // not live: how far to replay
-	page   []Event  // not live: read and not yet pulled
-	coming *reading // not live: the page after page, while page is sent; nil if there is none
-	pos    Cursor   // not live: target as the trail sees it after page
-	last   bool     // not live: page is the last one up to target
-	latest Cursor   // live: of the last frame passed
-	ahead  bool     // live: the viewer may have rows that frames' cursors do not cover
-	sent   Cursor   // the last one that went out as an id
-	rows   int64    // rows pulled
-	told   bool     // the viewer knows that it has caught up
+	trail   trail // of what was replayed
+	live    bool
+	next    int64    // live: number of the next frame; else where to go live
+	target  Cursor   // not live: how far to replay
+	page    []Event  // not live: read and not yet pulled
+	coming  *reading // not live: the page after page, while page is sent; nil if there is none
+	scratch []byte   // not live: where rows are encoded
+	pos     Cursor   // not live: target as the trail sees it after page
+	last    bool     // not live: page is the last one up to target
+	latest  Cursor   // live: of the last frame passed
+	ahead   bool     // live: the viewer may have rows that frames' cursors do not cover
+	sent    Cursor   // the last one that went out as an id
+	rows    int64    // rows pulled
+	told    bool     // the viewer knows that it has caught up
 }
 
 // NewStream makes the stream of a viewer of em's job, which must be open. It is
@@ -128,7 +129,7 @@ func (s *Stream) pullPage(ctx context.Context, b []byte) ([]byte, State, error) 
 		return b, More, nil
 	}
 	s.trail.arrive(s.target)
-	s.live, s.page, s.latest, s.ahead = true, nil, s.trail.at, true
+	s.live, s.page, s.scratch, s.latest, s.ahead = true, nil, nil, s.trail.at, true
 	return b, More, nil
 }
 
@@ -137,7 +138,8 @@ func (s *Stream) appendRow(b []byte, e *Event) []byte {
 	if !s.opts.wants(rankOf(e.Severity), e.Millis()) {
 		return b
 	}
-	f := NewFrame(e, c)
+	f := newFrame(s.scratch[:0], e, c) // nobody shares it
+	s.scratch = f.sse
 	s.rows++
 	s.sent = c
 	return s.opts.Format.AppendFrame(b, &f)

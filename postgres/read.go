@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
@@ -161,9 +162,9 @@ func split(r joblog.Ranges) (lows, highs []int64) {
 // row is a row as it is scanned.
 type row struct {
 	ID           int64
-	message, sev *string
+	message, sev pgtype.Text
 	cut          bool
-	time         *int64
+	time         pgtype.Int8
 }
 
 func (l *layout) scanner() (*row, []any) {
@@ -172,18 +173,9 @@ func (l *layout) scanner() (*row, []any) {
 }
 
 func (r *row) event(job string, most int) joblog.Event {
-	e := joblog.Event{ID: r.ID, Job: job, Truncated: r.cut}
-	if r.message != nil {
-		e.Message = *r.message
-	}
+	e := joblog.Event{ID: r.ID, Job: job, Message: r.message.String, Severity: r.sev.String, Time: r.time.Int64, Truncated: r.cut}
 	if r.cut {
 		e.Message = trim(e.Message, most)
-	}
-	if r.sev != nil {
-		e.Severity = *r.sev
-	}
-	if r.time != nil {
-		e.Time = *r.time
 	}
 	return e
 }

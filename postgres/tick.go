@@ -84,7 +84,7 @@ func (f *found) scan(rows pgx.Rows, l *layout, jobs map[string]struct{}) error {
 	_, err := pgx.ForEachRow(rows, to, func() error {
 		switch kind {
 		case "state":
-			f.states[*job] = *e.message
+			f.states[*job] = e.message.String
 			return nil
 		case "sum":
 			f.n = e.ID

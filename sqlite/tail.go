@@ -13,7 +13,7 @@ import (
 
 // Bounds of one tick.
 const (
-	tickRows  = 5 * joblog.PageRows
+	tickRows  = 5000
 	tickBytes = 4 * joblog.PageBytes
 	tickScan  = 100_000 // rows of all jobs that are looked at
 )

@@ -105,7 +105,7 @@ func readRows(t *testing.T, f Fixture) {
 	f.SetJob(t, "job", "running")
 	const n = 2*joblog.PageRows + 1
 	want := f.Insert(t, "job", messages(n)...)
-	for limit, pages := range map[int]int{0: 3, 2 * joblog.PageRows: 3, 500: 5, joblog.PageRows: 3} {
+	for limit, pages := range map[int]int{0: 3, 2 * joblog.PageRows: 3, joblog.PageRows / 2: 5, joblog.PageRows: 3} {
 		got, turned := readAll(t, f.Store, joblog.Query{Job: "job", UpTo: everything, Limit: limit})
 		if !slices.Equal(ids(got), want) || turned != pages {
 			t.Errorf("limit %d: got %d rows in %d pages, want %d in %d", limit, len(got), turned, n, pages)
