@@ -31,7 +31,7 @@ func (s *table) Open(*slog.Logger) joblog.Store { return s }
 func (s *table) Close() error                   { return nil }
 
 func (s *table) Jobs(_ context.Context, ids []string) (map[string]joblog.Job, error) {
-	time.Sleep(time.Millisecond) // the time of an answer: until all others wait
+	elapse(time.Millisecond) // the time of an answer: until all others wait
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lookups++
@@ -114,6 +114,11 @@ func (t *tableTail) Next(_ context.Context, w joblog.Watch) (tick joblog.Tick, e
 	return tick, nil
 }
 
+// elapse lets the clock of a test's bubble go on by d. Nothing waits for it: the
+// clock jumps as soon as all goroutines of the bubble are idle, which is what
+// tests of when the poller asks are made of.
+func elapse(d time.Duration) { time.Sleep(d) }
+
 // inHub runs a test in a bubble, on a hub of a table with jobs a, b and c.
 func inHub(t *testing.T, test func(t *testing.T, s *table, h *hub)) {
 	t.Helper()
@@ -145,7 +150,7 @@ func watchJob(t *testing.T, h *hub, job string) *watched {
 
 // settle lets a poke take effect, and nothing more.
 func settle() {
-	time.Sleep(spacing)
+	elapse(spacing)
 	synctest.Wait()
 }
 
@@ -153,7 +158,7 @@ func settle() {
 // comes, none when nobody is there.
 func TestTicks(t *testing.T) {
 	inHub(t, func(t *testing.T, s *table, h *hub) {
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		if lookups, ticks := s.count(); lookups+ticks > 0 {
 			t.Errorf("before the first viewer: %d lookups, %d ticks", lookups, ticks)
 		}
@@ -164,9 +169,9 @@ func TestTicks(t *testing.T) {
 		if seats[0] != seats[1] {
 			t.Error("two viewers of a job have two emitters")
 		}
-		time.Sleep(3 * time.Second) // until it is quiet
+		elapse(3 * time.Second) // until it is quiet
 		_, before := s.count()
-		time.Sleep(10*time.Second + time.Millisecond)
+		elapse(10*time.Second + time.Millisecond)
 		if _, ticks := s.count(); ticks-before != 10 {
 			t.Errorf("%d ticks in 10 s, want 10", ticks-before)
 		}
@@ -177,7 +182,7 @@ func TestTicks(t *testing.T) {
 			h.detach(w)
 		}
 		_, before = s.count()
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		if _, ticks := s.count(); ticks != before {
 			t.Errorf("%d ticks without viewers", ticks-before)
 		}
@@ -189,23 +194,23 @@ func TestTicks(t *testing.T) {
 func TestPace(t *testing.T) {
 	inHub(t, func(t *testing.T, s *table, h *hub) {
 		w, quiet := watchJob(t, h, "a"), watchJob(t, h, "b")
-		time.Sleep(3 * time.Second)
+		elapse(3 * time.Second)
 		for i := range 100 {
 			s.write("a")
-			time.Sleep(soonest)
+			elapse(soonest)
 			synctest.Wait()
 			if n := w.em.Next(); i > 20 && n < int64(i) { // the first tick after the silence may take an interval
 				t.Fatalf("after %d rows the emitter has %d frames", i+1, n)
 			}
 		}
 		s.set("a", "completed")
-		time.Sleep(2 * soonest)
+		elapse(2 * soonest)
 		synctest.Wait()
 		if _, ok := w.em.Ending(); !ok {
 			t.Errorf("the end of a job that had rows is not seen within %s", 2*soonest)
 		}
 		_, before := s.count()
-		time.Sleep(3 * time.Second)
+		elapse(3 * time.Second)
 		if _, ticks := s.count(); ticks-before > 7 {
 			t.Errorf("%d ticks in 3 s after the last row", ticks-before)
 		}
@@ -218,7 +223,7 @@ func TestPace(t *testing.T) {
 func TestPoke(t *testing.T) {
 	inHub(t, func(t *testing.T, s *table, h *hub) {
 		w := watchJob(t, h, "a")
-		time.Sleep(100 * time.Millisecond)
+		elapse(100 * time.Millisecond)
 		_, before := s.count()
 		s.write("a")
 		for range 100 {
@@ -228,7 +233,7 @@ func TestPoke(t *testing.T) {
 		if n := w.em.Next(); n != 1 {
 			t.Errorf("the emitter has %d frames at once, want 1", n)
 		}
-		time.Sleep(100 * time.Millisecond)
+		elapse(100 * time.Millisecond)
 		if _, ticks := s.count(); ticks-before > 2 {
 			t.Errorf("%d ticks for a burst of hints, want at most 2", ticks-before)
 		}
@@ -249,7 +254,7 @@ func TestLinger(t *testing.T) {
 		}
 		h.detach(w)
 		_, before := s.count()
-		time.Sleep(59 * time.Second)
+		elapse(59 * time.Second)
 		if late := watchJob(t, h, "a"); late != w {
 			t.Error("within the linger there is another emitter")
 		} else {
@@ -266,7 +271,7 @@ func TestLinger(t *testing.T) {
 		h.detach(again)
 		s.set("b", "completed")
 		h.detach(watchJob(t, h, "b"))
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		synctest.Wait()
 		if _, _, none := h.demand(); !none {
 			t.Errorf("after the linger there are %v", h.watched)
@@ -282,9 +287,9 @@ func TestOutage(t *testing.T) {
 		s.mu.Lock()
 		s.fail = errors.New("gone")
 		s.mu.Unlock()
-		time.Sleep(2 * time.Second)
+		elapse(2 * time.Second)
 		_, before := s.count()
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		if _, ticks := s.count(); ticks-before < 12 || ticks-before > 20 {
 			t.Errorf("%d attempts in a minute", ticks-before)
 		}
@@ -304,7 +309,7 @@ func TestOutage(t *testing.T) {
 		s.fail = nil
 		s.mu.Unlock()
 		s.write("a")
-		time.Sleep(longestBackoff)
+		elapse(longestBackoff)
 		synctest.Wait()
 		if n := w.em.Next(); n != 1 || !h.health.well() {
 			t.Errorf("after the outage there are %d frames", n)
@@ -363,7 +368,7 @@ func TestRings(t *testing.T) {
 			s.write("a")
 			s.write("b")
 		}
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		synctest.Wait()
 		if size := a.em.Size() + b.em.Size(); size == 0 || size > 10_000 {
 			t.Errorf("the rings have %d bytes, want at most 10000", size)

@@ -26,7 +26,7 @@ type announcer struct {
 	table string
 	node  string
 	told  map[string]struct{} // the jobs that are in the table
-	at    time.Time           // when they were last
+	at    time.Time           // when all of them were put there
 	off   bool
 }
 
@@ -52,16 +52,19 @@ func (a *announcer) announce(ctx context.Context, watching joblog.Watching) (<-c
 	return changed, err
 }
 
+// update announces the jobs that have come, and all of them now and then, and
+// takes back those that are gone.
 func (a *announcer) update(ctx context.Context, jobs []string) error {
-	if time.Since(a.at) >= announceAgain {
-		clear(a.told)
-		a.at = time.Now()
+	batch := new(pgx.Batch)
+	all := time.Since(a.at) >= announceAgain
+	if all {
+		batch.Queue(`DELETE FROM ` + a.table + ` WHERE until < now()`) // of nodes that died
 	}
 	now := make(map[string]struct{}, len(jobs))
 	var come, gone []string
 	for _, job := range jobs {
 		now[job] = struct{}{}
-		if _, ok := a.told[job]; !ok {
+		if _, ok := a.told[job]; all || !ok {
 			come = append(come, job)
 		}
 	}
@@ -70,14 +73,15 @@ func (a *announcer) update(ctx context.Context, jobs []string) error {
 			gone = append(gone, job)
 		}
 	}
-	batch := new(pgx.Batch)
-	batch.Queue(`DELETE FROM `+a.table+` WHERE until < now() OR node = $1 AND job = ANY($2)`, a.node, gone)
+	batch.Queue(`DELETE FROM `+a.table+` WHERE node = $1 AND job = ANY($2)`, a.node, gone)
 	batch.Queue(`INSERT INTO `+a.table+` (job, node, until) SELECT unnest($1::text[]), $2, now() + interval '`+announceFor+`'
 		ON CONFLICT (job, node) DO UPDATE SET until = excluded.until`, come, a.node)
 	if err := a.conn.SendBatch(ctx, batch).Close(); err != nil {
 		return err
 	}
-	a.told = now
+	if a.told = now; all {
+		a.at = time.Now()
+	}
 	return nil
 }
 

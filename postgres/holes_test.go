@@ -254,3 +254,59 @@ func TestColdStart(t *testing.T) {
 		}
 	})
 }
+
+// TestColdStartOfPartitions starts beside a writer of a partitioned table.
+func TestColdStartOfPartitions(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.exec(t, `DROP TABLE vibe_events; CREATE TABLE vibe_events (event_id bigserial, task_id text NOT NULL, event_message text NOT NULL, severity text, event_time bigint,
+			PRIMARY KEY (event_id)) PARTITION BY RANGE (event_id);
+			CREATE TABLE one PARTITION OF vibe_events FOR VALUES FROM (0) TO (3); CREATE TABLE rest PARTITION OF vibe_events DEFAULT`)
+		a.setJob(t, "job", "running")
+		open := a.begin(t)
+		late := insertIn(t, open)
+		a.insert(t, "job", make([]joblog.Event, 5)...)
+		f := follow(t, opened(t, a.dsn))
+		if f.tail.Position().Covers(late) {
+			t.Errorf("the position %s covers a row of an open transaction", f.tail.Position())
+		}
+		if err := open.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.mustTick()
+		if len(f.got) != 1 || f.got[0] != late {
+			t.Errorf("the rows %v came, want %d", f.got, late)
+		}
+	})
+}
+
+// TestStall has more holes than are kept: the rows above wait until some close.
+func TestStall(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.setJob(t, "job", "running")
+		f := follow(t, opened(t, a.dsn))
+		const many = maxHoles + 2*tickRows
+		open := a.begin(t)
+		if _, err := open.Exec(t.Context(), `INSERT INTO vibe_events (event_id, task_id, event_message)
+			SELECT 2 * i, 'job', 'late' FROM generate_series(1, $1) i`, many); err != nil {
+			t.Fatal(err)
+		}
+		a.exec(t, `INSERT INTO vibe_events (event_id, task_id, event_message) SELECT 2 * i + 1, 'job', 'early' FROM generate_series(1, $1) i`, many)
+		a.exec(t, `SELECT setval('vibe_events_event_id_seq', $1)`, 2*many+1)
+		f.mustTick()
+		for range 3 {
+			f.grow(time.Minute)
+			f.mustTick()
+		}
+		if n := len(f.tail.(*tail).holes); n < maxHoles || n > maxHoles+tickRows {
+			t.Errorf("there are %d holes, want at most %d and a page", n, maxHoles)
+		}
+		if n := len(f.got); n >= many {
+			t.Errorf("%d rows came, though the tail was to wait", n)
+		}
+		if err := open.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.until("all rows", func() bool { return len(f.got) >= 2*many })
+		f.compare(a, 0)
+	})
+}

@@ -2,7 +2,12 @@ package postgres
 
 import (
 	"errors"
+	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/caddyjobs/caddyjobs/internal/testdb"
 	"github.com/caddyjobs/caddyjobs/joblog"
@@ -51,6 +56,37 @@ func TestPgBouncer(t *testing.T) {
 		}
 		if err := <-ended; err == nil {
 			t.Error("Listen ended without an error")
+		}
+	})
+}
+
+// TestLaxPooler reads through a pooler that takes settings and drops them: the
+// store finds out, and the application's sessions stay as they were.
+func TestLaxPooler(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.setJob(t, "job", "running")
+		pooled := testdb.PgBouncer(t, a.dsn, "ignore_startup_parameters = "+strings.Join(keys(settings), ","))
+		through := newApp(t, pooled, "SELECT 1")
+		s := opened(t, pooled)
+		f := follow(t, s)
+		late := time.Now().Add(patience)
+		for i := 0; !s.shared.Load() && time.Now().Before(late); i++ {
+			var calls sync.WaitGroup // at once, so that they meet in sessions
+			for range 4 {
+				calls.Go(func() { _, _ = s.Jobs(t.Context(), []string{"job"}) })
+			}
+			_ = f.tick() // fails when a statement is another session's
+			calls.Wait()
+		}
+		if !s.shared.Load() {
+			t.Fatal("it is not noticed that sessions are shared")
+		}
+		a.insert(t, "job", joblog.Event{Message: "a row"})
+		f.until("the row", func() bool { return len(f.got) == 1 })
+		for range 20 { // in whatever session
+			if _, err := through.pool.Exec(t.Context(), `UPDATE vibe_tasks SET execution_state = 'running'`, pgx.QueryExecModeExec); err != nil {
+				t.Fatalf("the application cannot write any more: %v", err)
+			}
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -25,7 +26,7 @@ func (t *tail) probe() []int {
 		}
 	}
 	if len(some) > probeHoles {
-		slices.SortStableFunc(some, func(a, b int) int { return compare(t.holes[a].looked, t.holes[b].looked) })
+		slices.SortStableFunc(some, func(a, b int) int { return cmp.Compare(t.holes[a].looked, t.holes[b].looked) })
 		some = some[:probeHoles]
 		slices.Sort(some)
 	}
@@ -65,5 +66,3 @@ func (t *tail) bury(f *found, probed []int) {
 	}
 	t.holes = slices.DeleteFunc(t.holes.without(f.fills), func(h hole) bool { return h.over && h.looked == t.ticks })
 }
-
-func compare(a, b int64) int { return int(min(max(a-b, -1), 1)) }

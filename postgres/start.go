@@ -3,8 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -38,7 +36,7 @@ func (t *tail) start(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
 	}
 	base := max(0, t.n-startBack)
 	if t.exact && l.fence != "" {
-		if err := pool.QueryRow(ctx, l.fence, base, t.n, slices.Collect(maps.Keys(early.writers))).Scan(&base); err != nil {
+		if err := pool.QueryRow(ctx, l.fence, base, t.n, keys(early.writers)).Scan(&base); err != nil {
 			return err
 		}
 	}
@@ -98,7 +96,7 @@ type unsettled struct {
 }
 
 // settle counts the old rows of jobs that are newly watched and, once the
-// writers are gone, of all. If there are more than were shown, it returns
+// writers are gone, of all. If they are not as many as were shown, it returns
 // joblog.ErrRewound: viewers get to know, and see the whole log.
 func (t *tail) settle(ctx context.Context, pool *pgxpool.Pool, l *layout, jobs map[string]struct{}) error {
 	u := t.unsettled

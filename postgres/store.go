@@ -24,13 +24,15 @@ var errClosed = errors.New("the store is closed")
 // connectTimeout bounds one attempt to connect.
 const connectTimeout = 5 * time.Second
 
-// settings are what sessions begin with. The compiler of queries costs more
-// than it gains here.
-var settings = map[string]string{"statement_timeout": "10s", "jit": "off", "idle_in_transaction_session_timeout": "30s"}
-
-// readOnly makes sessions only read, but for transactions that say otherwise.
-// It is not among the settings: target_session_attrs=read-write looks at it.
-const readOnly = "SET default_transaction_read_only = on"
+// settings are what sessions begin with. They only read, but for transactions
+// that say otherwise; the compiler of queries costs more than it gains here.
+//
+// They are given with the connection and never by SET, which behind a pooler
+// would change sessions of the application.
+var settings = map[string]string{
+	"statement_timeout": "10s", "default_transaction_read_only": "on", "jit": "off",
+	"idle_in_transaction_session_timeout": "30s",
+}
 
 // Store is a joblog.Store of one Postgres database.
 //
@@ -44,7 +46,7 @@ type Store struct {
 	life context.Context // ends with Close
 	end  context.CancelFunc
 	warn sync.Once
-	work sync.WaitGroup // calls in progress; grows under mu only
+	work sync.WaitGroup // calls in progress; grows under gate only
 
 	gate   chan struct{} // holds one token while the fields below are used
 	pool   *pgxpool.Pool
@@ -188,9 +190,9 @@ func (s *Store) newPool() (*pgxpool.Pool, error) {
 		given := maps.Clone(params)
 		maps.Copy(params, settings)
 		maps.Copy(params, given)
-		config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-			_, err := conn.Exec(ctx, readOnly)
-			return err
+		if config.ConnConfig.ValidateConnect != nil {
+			// target_session_attrs=read-write would take such a session for a standby's.
+			delete(params, "default_transaction_read_only")
 		}
 	}
 	return pgxpool.NewWithConfig(context.Background(), config)

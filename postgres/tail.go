@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -138,7 +139,7 @@ func (t *tail) apply(l *layout, f *found, probed []int, changed bool) joblog.Tic
 	t.update(l, f.locks)
 	t.stand(len(f.fills)+len(f.gaps) > 0 || len(t.holes) != before)
 	tick.Position, tick.More = t.position, f.cut && !t.stalled || t.pressed() || t.ending()
-	slices.SortFunc(tick.Events, func(a, b joblog.Event) int { return compare(a.ID, b.ID) })
+	slices.SortFunc(tick.Events, func(a, b joblog.Event) int { return cmp.Compare(a.ID, b.ID) })
 	t.ticks++
 	t.stall()
 	return tick

@@ -3,6 +3,7 @@ package testdb
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -41,17 +42,21 @@ func (s *Server) dsn(database string) string {
 }
 
 func (s *Server) exec(statement string) error {
+	return s.connected(func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, statement)
+		return err
+	})
+}
+
+// connected does something as the superuser.
+func (s *Server) connected(do func(context.Context, *pgx.Conn) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, s.dsn("postgres"))
 	if err != nil {
 		return err
 	}
-	if _, err := conn.Exec(ctx, statement); err != nil {
-		_ = conn.Close(ctx)
-		return err
-	}
-	return conn.Close(ctx)
+	return errors.Join(do(ctx, conn), conn.Close(ctx))
 }
 
 // freePort is a port that nobody listens on.

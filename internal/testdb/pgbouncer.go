@@ -1,16 +1,14 @@
 package testdb
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // poolerConfig makes a pooler that shares sessions between clients, fewer than
@@ -29,8 +27,9 @@ logfile = %[5]s
 `
 
 // PgBouncer starts a pooler in front of the server of a DSN, which stops with
-// the test, and returns the DSN through it.
-func PgBouncer(t testing.TB, dsn string) string {
+// the test, and returns the DSN through it. settings are further lines of its
+// configuration.
+func PgBouncer(t testing.TB, dsn string, settings ...string) string {
 	t.Helper()
 	through, err := url.Parse(dsn)
 	if err != nil {
@@ -49,7 +48,7 @@ func PgBouncer(t testing.TB, dsn string) string {
 	password, _ := through.User.Password()
 	for path, text := range map[string]string{
 		users:  fmt.Sprintf("%q %q\n", through.User.Username(), password),
-		config: fmt.Sprintf(poolerConfig, through.Hostname(), through.Port(), port, users, log),
+		config: fmt.Sprintf(poolerConfig, through.Hostname(), through.Port(), port, users, log) + strings.Join(settings, "\n"),
 		log:    "",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -77,7 +76,9 @@ func PgBouncer(t testing.TB, dsn string) string {
 		}
 	})
 	through.Host = fmt.Sprintf("127.0.0.1:%d", port)
-	awaitPooler(t, p, through.String())
+	if err := awaitAnswer(p, through.String()); err != nil {
+		t.Fatalf("start PgBouncer: %v", err)
+	}
 	return through.String()
 }
 
@@ -91,22 +92,4 @@ func findProgram(name string) (string, error) {
 		return "", fmt.Errorf("it is not installed, run `make setup`: %w", err)
 	}
 	return path, nil
-}
-
-func awaitPooler(t testing.TB, p *process, dsn string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	var reason error
-	err := until(ctx, func() bool {
-		var conn *pgx.Conn
-		if conn, reason = pgx.Connect(ctx, dsn); reason == nil {
-			_ = conn.Close(ctx)
-			return true
-		}
-		return !p.running()
-	})
-	if err != nil || reason != nil {
-		t.Fatalf("PgBouncer does not serve: %v, %v", err, reason)
-	}
 }

@@ -133,17 +133,20 @@ func (s *Server) start() (err error) {
 	return s.awaitReady()
 }
 
-func (s *Server) awaitReady() error {
+func (s *Server) awaitReady() error { return awaitAnswer(s.process, s.dsn("postgres")) }
+
+// awaitAnswer waits until a process takes connections.
+func awaitAnswer(p *process, dsn string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var reason error
 	if err := until(ctx, func() bool {
 		var conn *pgx.Conn
-		if conn, reason = pgx.Connect(ctx, s.dsn("postgres")); reason == nil {
+		if conn, reason = pgx.Connect(ctx, dsn); reason == nil {
 			reason = conn.Close(ctx)
 			return true
 		}
-		return !s.process.running()
+		return !p.running()
 	}); err != nil {
 		return fmt.Errorf("it is not ready after %v: %w", patience, reason)
 	}

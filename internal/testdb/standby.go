@@ -100,14 +100,7 @@ func (s *Server) Promote(t testing.TB) {
 // query makes a query of one value.
 func (s *Server) query(t testing.TB, value any, query string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	conn, err := pgx.Connect(ctx, s.dsn("postgres"))
-	if err == nil {
-		err = conn.QueryRow(ctx, query).Scan(value)
-		_ = conn.Close(ctx)
-	}
-	if err != nil {
+	if err := s.connected(func(ctx context.Context, conn *pgx.Conn) error { return conn.QueryRow(ctx, query).Scan(value) }); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
 }
