@@ -5,27 +5,14 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"github.com/caddyjobs/caddyjobs/internal/testcaddy"
 	"github.com/caddyjobs/caddyjobs/internal/testdb"
 )
 
 func TestMain(m *testing.M) { testdb.Main(m) }
-
-// binary is Caddy as users have it.
-func binary(b *testing.B) string {
-	b.Helper()
-	path, err := filepath.Abs(filepath.Join("..", ".cache", "e2e", "caddy-bench"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	if out, err := exec.Command("go", "build", "-trimpath", "-ldflags=-w -s", "-tags=nobadger,nomysql,nopgx", "-o", path, "../cmd/caddy").CombinedOutput(); err != nil {
-		b.Fatalf("go build: %v\n%s", err, out)
-	}
-	return path
-}
 
 // serve runs Caddy until the benchmark ends, and returns its origin.
 func serve(b *testing.B, store string) string {
@@ -47,8 +34,11 @@ func serve(b *testing.B, store string) string {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	cmd := exec.Command(binary(b), "run", "--config", file)
-	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home)
+	binary, err := testcaddy.Build("caddy-bench", testcaddy.AsUsers...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	cmd := testcaddy.Command(binary, home, "run", "--config", file)
 	cmd.ExtraFiles = []*os.File{f}
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)

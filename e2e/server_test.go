@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -16,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddyjobs/caddyjobs/internal/testcaddy"
 )
 
 // config is what a test wants of its server.
@@ -139,11 +140,7 @@ func command(t *testing.T, binary func() (string, error), home string, args ...s
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, args...)
-	cmd.Dir = home
-	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home+"/data", "XDG_CONFIG_HOME="+home+"/config",
-		"GORACE=halt_on_error=1")
-	return cmd
+	return testcaddy.Command(path, home, args...)
 }
 
 // connect waits until the server answers and learns to trust its CA.
@@ -231,18 +228,7 @@ func (s *server) stop(t *testing.T) {
 
 func (s *server) cleanup(t *testing.T) {
 	s.stop(t)
-	log, err := os.ReadFile(s.log)
-	if err != nil {
-		t.Error(err)
-	}
-	for _, bad := range []string{"DATA RACE", "panic"} {
-		if bytes.Contains(log, []byte(bad)) {
-			t.Errorf("Caddy's log has %q", bad)
-		}
-	}
-	if t.Failed() {
-		t.Logf("Caddy's log ends with\n%s", log[max(0, len(log)-8000):])
-	}
+	testcaddy.CheckLog(t, s.log)
 }
 
 // do makes one plain request, of a path or a whole address, and returns what

@@ -1,7 +1,6 @@
 package oracle
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/caddyjobs/caddyjobs/internal/testcaddy"
 	"github.com/caddyjobs/caddyjobs/internal/testdb"
 )
 
@@ -25,12 +25,9 @@ const extras = `CREATE UNIQUE INDEX ON vibe_events (event_message)`
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	binary, err := filepath.Abs(filepath.Join("..", "..", ".cache", "e2e", "caddy-oracle"))
+	binary, err := testcaddy.Build("caddy-oracle", "-race")
 	if err != nil {
 		t.Fatal(err)
-	}
-	if out, err := exec.Command("go", "build", "-race", "-o", binary, "../../cmd/caddy").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	w := &world{server: testdb.Start(t, "18")}
 	w.dsn = w.server.Database(t)
@@ -124,9 +121,8 @@ func (n *node) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	n.cmd = exec.Command(n.binary, "run", "--config", file)
+	n.cmd = testcaddy.Command(n.binary, n.home, "run", "--config", file)
 	n.cmd.Stderr = log
-	n.cmd.Env = append(os.Environ(), "HOME="+n.home, "XDG_DATA_HOME="+n.home, "XDG_CONFIG_HOME="+n.home, "GORACE=halt_on_error=1")
 	if err := n.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -185,17 +181,6 @@ func (n *node) reload(t *testing.T, heartbeat int) {
 
 func (n *node) cleanup(t *testing.T) {
 	n.kill(t)
-	log, err := os.ReadFile(filepath.Join(n.home, "log"))
-	if err != nil {
-		t.Error(err)
-	}
-	for _, bad := range []string{"DATA RACE", "panic"} {
-		if bytes.Contains(log, []byte(bad)) {
-			t.Errorf("a node's log has %q", bad)
-		}
-	}
-	if t.Failed() {
-		t.Logf("a node's log ends with\n%s", log[max(0, len(log)-6000):])
-	}
+	testcaddy.CheckLog(t, filepath.Join(n.home, "log"))
 	_ = os.RemoveAll(n.home)
 }
