@@ -223,7 +223,7 @@ func tailEndLast(t *testing.T, f Fixture) {
 	f.SetJob(t, "job", "running")
 	tail := follow(t, f.Store, "job")
 	tail.watch.Ask = []string{"job"}
-	want := f.Insert(t, "job", messages(12*joblog.PageRows)...)
+	want := f.Insert(t, "job", messages(12_000)...)
 	f.SetJob(t, "job", "completed")
 	tail.until("the end", func() bool { return len(tail.ended) > 0 })
 	tail.expect("job", want)
@@ -295,14 +295,14 @@ func tailWriters(t *testing.T, f Fixture) {
 
 // tailBurst writes much at once: memory is bounded, nothing is lost.
 func tailBurst(t *testing.T, f Fixture) {
-	const bound = 10 * joblog.PageRows // of one tick; rather more than any store needs
+	const bound = 10_000 // of one tick; rather more than any store needs
 	f.SetJob(t, "job", "running")
 	f.SetJob(t, "other", "running")
 	tail := follow(t, f.Store, "job")
 	var want []int64
 	for range 6 {
-		want = append(want, f.Insert(t, "job", messages(2*joblog.PageRows)...)...)
-		f.Insert(t, "other", messages(2*joblog.PageRows)...)
+		want = append(want, f.Insert(t, "job", messages(2000)...)...)
+		f.Insert(t, "other", messages(2000)...)
 	}
 	for tick := tail.tick(); tick.More; tick = tail.tick() {
 		if len(tick.Events) > bound {
@@ -339,7 +339,7 @@ func tailFat(t *testing.T, f Fixture) {
 func tailCancelled(t *testing.T, f Fixture) {
 	f.SetJob(t, "job", "completed")
 	tail := follow(t, f.Store, "job")
-	want := f.Insert(t, "job", messages(3*joblog.PageRows)...)
+	want := f.Insert(t, "job", messages(3000)...)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := tail.try(ctx); err == nil {
