@@ -39,6 +39,7 @@ vet:
 
 check: setup ## run the tests, under the race detector
 	go test -race -timeout 20m ./...
+	go test -race -timeout 20m . ./e2e -parking off
 
 soak: setup ## run the tests and the fuzzers for long: SOAK_TIME a fuzzer, SOAK_COUNT rounds
 	scripts/soak $(SOAK_TIME) $(SOAK_COUNT) $(SOAK_PACKAGES)

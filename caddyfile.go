@@ -45,6 +45,7 @@ func parseApp(d *caddyfile.Dispenser, earlier any) (any, error) {
 		"linger":        func() error { return parseDuration(d, &app.Linger) },
 		"heartbeat":     func() error { return parseDuration(d, &app.Heartbeat) },
 		"history":       func() error { return parseSize(d, &app.History) },
+		"parking":       func() error { return parseWord(d, &app.Parking) },
 		"demo":          func() error { return parseFlag(d, &app.Demo) },
 	}, "store")
 	if err != nil {

@@ -18,8 +18,8 @@ func TestCaddyfile(t *testing.T) {
 			`[{"handler":"jobs_ingest"},{"handler":"jobs_logs"},{"body":"x","handler":"static_response"}]`,
 		},
 		"all of the app": {
-			"jobs {\n store sqlite\n poll_interval 500ms\n linger 2m\n heartbeat 20s\n history 1GiB\n demo\n}", "jobs_logs",
-			`{"stores":{"default":{"driver":"sqlite"}},"poll_interval":500000000,"linger":120000000000,"heartbeat":20000000000,"history":1073741824,"demo":true}`,
+			"jobs {\n store sqlite\n poll_interval 500ms\n linger 2m\n heartbeat 20s\n history 1GiB\n parking off\n demo\n}", "jobs_logs",
+			`{"stores":{"default":{"driver":"sqlite"}},"poll_interval":500000000,"linger":120000000000,"heartbeat":20000000000,"history":1073741824,"parking":"off","demo":true}`,
 			`[{"handler":"jobs_logs"}]`,
 		},
 		"stores": {
@@ -131,6 +131,7 @@ func TestBadConfig(t *testing.T) {
 		{"", "jobs_logs {\n cors https://a.example/\n}", "is not an origin"},
 		{"", "jobs_logs {\n owner {http.auth.user.id}\n}", "owner: the store's jobs have none; name the column in the store: jobs { owner <column> }"},
 		{"jobs {\n poll_interval 1ms\n}", "jobs_logs", "poll_interval is 1ms; it must be at least 10ms"},
+		{"jobs {\n parking maybe\n}", "jobs_logs", `parking is "maybe"; it must be on or off`},
 		{"jobs {\n heartbeat 10ms\n}", "jobs_logs", "heartbeat is 10ms; it must be at least 1s"},
 		{"jobs {\n demo\n store sqlite x\n}", "respond x", "demo needs a store named default"},
 	} {

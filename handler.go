@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
+	"github.com/caddyjobs/caddyjobs/parking"
 )
 
 // pendingInterval is how often it is looked whether jobs have appeared that are
@@ -64,6 +65,7 @@ func (l *Logs) Provision(ctx caddy.Context) (err error) {
 		return err
 	}
 	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
+		server.RegisterConnContext(parking.ConnContext)
 		// With the default grace period a server waits for its last request for
 		// ever, and tells nobody but these.
 		server.RegisterOnShutdown(func() {
@@ -136,7 +138,12 @@ func (l *Logs) serve(w http.ResponseWriter, r *http.Request, q *request, id stri
 	if err != nil {
 		return &refusal{reason: err.Error()}
 	}
-	defer h.release()
+	over := true
+	defer func() {
+		if over {
+			h.release()
+		}
+	}()
 	liftTimeouts(w, r)
 	job, err := l.find(r, h, id)
 	if err != nil {
@@ -147,8 +154,8 @@ func (l *Logs) serve(w http.ResponseWriter, r *http.Request, q *request, id stri
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	v := &viewer{hub: h, job: job, request: *q, w: w, heartbeat: time.Duration(l.app.Heartbeat)}
-	if err := v.serve(r.Context()); err != nil {
+	v := &viewer{hub: h, job: job, request: *q, heartbeat: time.Duration(l.app.Heartbeat), parking: l.app.parking()}
+	if over, err = v.serve(r.Context(), w, r); err != nil {
 		return l.refuse(err)
 	}
 	return nil

@@ -130,12 +130,13 @@ func (h *hub) leave() {
 // close asks all streams to end.
 func (h *hub) close() {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	select {
 	case <-h.drain:
 	default:
 		close(h.drain)
 	}
+	h.mu.Unlock()
+	lot().Sweep()
 }
 
 // draining returns a channel that is closed when streams are to end.

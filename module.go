@@ -49,6 +49,10 @@ type App struct {
 	// viewers of all watched jobs together. Viewers that fall further behind
 	// are served by the store. Default: 67108864 (64 MiB).
 	History int64 `json:"history,omitempty"`
+	// Parking is whether HTTP/1.1 streams that wait give up their goroutine, and
+	// most of their memory: on or off. It needs Linux, and no middleware that
+	// changes bodies; other streams keep their goroutine. Default: on.
+	Parking string `json:"parking,omitempty"`
 	// Demo makes a job named demo in the default store, which must be one that
 	// makes its own tables: it writes lines, completes, and begins anew.
 	// Default: false.
@@ -102,7 +106,12 @@ func (a *App) setDefaults() {
 	if a.History == 0 {
 		a.History = defaultHistory
 	}
+	if a.Parking == "" {
+		a.Parking = "on"
+	}
 }
+
+func (a *App) parking() bool { return a.Parking == "on" }
 
 // Validate reports settings that cannot work.
 func (a *App) Validate() error {
@@ -115,6 +124,8 @@ func (a *App) Validate() error {
 		return fmt.Errorf("heartbeat is %s; it must be at least 1s", time.Duration(a.Heartbeat))
 	case a.History < 0:
 		return fmt.Errorf("history is %d bytes; it must not be negative", a.History)
+	case a.Parking != "on" && a.Parking != "off":
+		return fmt.Errorf("parking is %q; it must be on or off", a.Parking)
 	case a.Demo && a.drivers[defaultStore] == nil:
 		return errors.New("demo needs a store named default")
 	}
@@ -172,9 +183,16 @@ func (a *App) Stop() error {
 	a.running.Wait()
 	if caddy.Exiting() {
 		drainAll()
+		select {
+		case <-detached.none():
+		case <-time.After(drainSpread + drainSlack):
+		}
 	}
 	return nil
 }
+
+// drainSlack is how long clients may take to hear that the server goes away.
+const drainSlack = 2 * time.Second
 
 // Cleanup gives the stores back. Streams that are still open hold theirs.
 func (a *App) Cleanup() error {

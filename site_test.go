@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -23,6 +24,9 @@ import (
 
 // patience bounds every wait. Only a broken server meets it.
 const patience = 30 * time.Second
+
+// parkingFlag is how all sites here are run: the suite holds either way.
+var parkingFlag = flag.String("parking", "on", "whether streams are parked: on or off")
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "caddyjobs")
@@ -77,7 +81,8 @@ func (s *site) load(t *testing.T, options, body string) {
 	t.Helper()
 	text := fmt.Sprintf("{\n\tadmin off\n\tpersist_config off\n\tauto_https off\n%s\n}\nhttp:// {\n\tbind unix/%s/s\n%s\n}\n",
 		options, s.dir, body)
-	config := adapt(t, strings.ReplaceAll(text, "{db}", s.db))
+	text = strings.Replace(strings.ReplaceAll(text, "{db}", s.db), "jobs {", "jobs {\n\tparking "+*parkingFlag, 1)
+	config := adapt(t, text)
 	if err := caddy.Load(config, true); err != nil {
 		t.Fatal(err)
 	}
@@ -203,6 +208,19 @@ func (s *site) put(t *testing.T, job, state string) {
 	st := s.open(t, http.MethodPut, "/jobs/"+job+"/state", `{"state":"`+state+`"}`)
 	if text := st.rest(); st.status != http.StatusOK {
 		t.Fatalf("PUT: %d %s", st.status, text)
+	}
+}
+
+// eventually waits until something holds that nothing else tells of.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.After(patience)
+	for !holds() {
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-deadline:
+			t.Fatalf("not within %v: %s", patience, what)
+		}
 	}
 }
 

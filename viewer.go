@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
+	"github.com/caddyjobs/caddyjobs/parking"
 )
 
 const (
@@ -18,46 +19,112 @@ const (
 	drainSpread = 2 * time.Second
 )
 
-// viewer is one client's stream, and the goroutine that serves it.
+// viewer is one client's stream. A goroutine serves it while it has something
+// to do that may block; it may be parked while it has not.
 type viewer struct {
 	request
 	hub       *hub
 	job       joblog.Job
-	w         http.ResponseWriter
 	heartbeat time.Duration
+	parking   bool // it may be parked
 
+	out    output
+	full   bool // the client takes no more for now
+	conn   *parking.Conn
+	begun  time.Time
 	seat   *watched
 	stream *joblog.Stream
 	beat   *time.Timer
-	drain  <-chan struct{}
-	bye    <-chan time.Time // fires when it is this stream's turn to end
+	drain  <-chan struct{} // closed when the stream is to end soon; nil once that is known
+	byeAt  time.Time       // when it is its turn
 }
 
-// serve serves the stream until it ends. It returns an error only if nothing
-// was written: errStoreDown, or ctx's.
-func (v *viewer) serve(ctx context.Context) error {
+// output is how a viewer's client is written to.
+type output interface {
+	// Send sends what follows joblog.ChunkRoom bytes of b, which it may use. full
+	// is true if the client takes no more for now.
+	Send(b []byte) (full bool, err error)
+}
+
+// response is the output of a handler.
+type response struct {
+	w    http.ResponseWriter
+	sent int // bytes
+}
+
+// Send returns when all is sent.
+func (r *response) Send(b []byte) (full bool, err error) {
+	n, err := r.w.Write(b[joblog.ChunkRoom:])
+	r.sent += n
+	if err != nil {
+		return false, err
+	}
+	return false, http.NewResponseController(r.w).Flush()
+}
+
+// room is a buffer for what is to be sent.
+func room() []byte { return make([]byte, joblog.ChunkRoom, 256) }
+
+// serve begins the stream. over is true if it has ended, too; else it was
+// parked, and the handler is to return and to leave the hub to it. An error,
+// errStoreDown or ctx's, is returned only if nothing was written.
+func (v *viewer) serve(ctx context.Context, w http.ResponseWriter, r *http.Request) (over bool, err error) {
+	res := &response{w: w}
+	v.out, v.begun = res, time.Now()
 	v.drain = v.hub.draining()
 	if err := v.begin(ctx); err != nil {
-		return err
+		return true, err
 	}
-	defer func() { v.leave() }()
-	v.beat = time.NewTimer(v.heartbeat)
-	defer v.beat.Stop()
-	head := v.appendGap(v.opts.Format.AppendRetry(nil, clientRetry))
+	head := v.appendGap(v.opts.Format.AppendRetry(room(), clientRetry))
 	state, err := joblog.More, error(nil)
 	if v.resumed {
 		head, state, err = v.first(ctx, head)
 		if state == joblog.Ended && v.stream.Rows() == 0 {
-			v.w.WriteHeader(http.StatusNoContent) // EventSource then stops for good
-			return nil
+			w.WriteHeader(http.StatusNoContent) // EventSource then stops for good
+			v.leave()
+			return true, nil
 		}
 	}
-	setStreamHeaders(v.w, v.opts.Format)
-	v.w.WriteHeader(http.StatusOK)
-	for ok := v.write(head); ok && v.next(ctx, state, err); {
+	setStreamHeaders(w, v.opts.Format)
+	w.WriteHeader(http.StatusOK)
+	if v.run(ctx, head, state, err, v.parks(res, r)) == parked {
+		return false, nil
+	}
+	v.leave()
+	return true, nil
+}
+
+// outcome is why run returned.
+type outcome uint8
+
+const (
+	ended  outcome = iota // all was sent
+	hungUp                // the client is gone
+	said                  // the client was told to come again
+	parked                // there is nothing to do for now
+)
+
+// run sends b and what follows until there is nothing to do for now, or the
+// stream is over. park is asked whether it may be parked.
+func (v *viewer) run(ctx context.Context, b []byte, state joblog.State, err error, park func(joblog.State) bool) outcome {
+	v.beat = time.NewTimer(v.heartbeat)
+	defer v.beat.Stop()
+	for ok := v.write(b); ok; {
+		if err == nil && state == joblog.Ended {
+			return ended
+		}
+		if park(state) {
+			return parked
+		}
+		if out, goes := v.next(ctx, state, err); !goes {
+			return out
+		}
+		if v.full {
+			continue
+		}
 		state, err, ok = v.pull(ctx)
 	}
-	return nil
+	return hungUp
 }
 
 // begin takes a seat at the job's emitter and checks the viewer's cursor
@@ -107,7 +174,10 @@ func (v *viewer) first(ctx context.Context, b []byte) ([]byte, joblog.State, err
 }
 
 // buffers are what chunks are put together in. A viewer that waits has none.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
+var buffers = sync.Pool{New: func() any {
+	b := room()
+	return &b
+}}
 
 // largestBuffer is the capacity, in bytes, up to which a buffer is kept.
 const largestBuffer = 256 << 10
@@ -115,8 +185,8 @@ const largestBuffer = 256 << 10
 // pull sends what comes next. ok is false if the client is gone.
 func (v *viewer) pull(ctx context.Context) (state joblog.State, err error, ok bool) {
 	buf := buffers.Get().(*[]byte)
-	b, state, err := v.stream.Pull(ctx, (*buf)[:0])
-	ok = len(b) == 0 || v.write(b)
+	b, state, err := v.stream.Pull(ctx, (*buf)[:joblog.ChunkRoom])
+	ok = len(b) == joblog.ChunkRoom || v.write(b)
 	if cap(b) <= largestBuffer {
 		*buf = b
 		buffers.Put(buf)
@@ -126,21 +196,18 @@ func (v *viewer) pull(ctx context.Context) (state joblog.State, err error, ok bo
 
 // write sends b at once. It returns false if the client is gone.
 func (v *viewer) write(b []byte) bool {
-	if _, err := v.w.Write(b); err != nil {
-		return false
-	}
+	var err error
+	v.full, err = v.out.Send(b)
 	v.beat.Reset(v.heartbeat)
-	return http.NewResponseController(v.w).Flush() == nil
+	return err == nil
 }
 
 // next waits until there is something to pull, after a Pull that returned
-// state and err. It returns false if the stream is over.
-func (v *viewer) next(ctx context.Context, state joblog.State, err error) bool {
+// state and err. It returns false if the stream is over, and why.
+func (v *viewer) next(ctx context.Context, state joblog.State, err error) (outcome, bool) {
 	switch {
 	case err != nil:
 		return v.wait(ctx, v.retry())
-	case state == joblog.Ended:
-		return false
 	case state == joblog.Rewound:
 		return v.restart(ctx)
 	case state == joblog.Idle:
@@ -158,16 +225,16 @@ var ready = func() <-chan struct{} {
 }()
 
 // restart begins the log anew on the same connection.
-func (v *viewer) restart(ctx context.Context) bool {
+func (v *viewer) restart(ctx context.Context) (outcome, bool) {
 	v.leave()
 	v.opts.After, v.opts.Tail = joblog.Cursor{}, -1
 	v.gap = "the store went back in time; the log follows as it now is"
 	for v.begin(ctx) != nil {
-		if !v.wait(ctx, v.retry()) {
-			return false
+		if out, goes := v.wait(ctx, v.retry()); !goes {
+			return out, false
 		}
 	}
-	return v.write(v.appendGap(nil))
+	return hungUp, v.write(v.appendGap(room()))
 }
 
 // appendGap tells, once, that the log begins anew, and takes the client's old
@@ -189,23 +256,42 @@ func (v *viewer) retry() <-chan struct{} {
 }
 
 // wait waits for wake, and meanwhile does what is to be done on a silent
-// stream. It returns false if the stream is over.
-func (v *viewer) wait(ctx context.Context, wake <-chan struct{}) bool {
+// stream. It returns false if the stream is over, and why.
+func (v *viewer) wait(ctx context.Context, wake <-chan struct{}) (outcome, bool) {
 	select {
 	case <-wake:
-		return true
+		return ended, true
 	case <-v.beat.C:
-		return v.write(v.opts.Format.AppendComment(nil, v.comment()))
+		return hungUp, v.write(v.opts.Format.AppendComment(room(), v.comment()))
 	case <-v.drain:
-		v.drain, v.bye = nil, time.After(rand.N(drainSpread))
-		return true
-	case <-v.bye:
-		b := v.opts.Format.AppendRetry(nil, rand.N(drainSpread))
-		v.write(v.opts.Format.AppendNotice(b, joblog.Bye, "", nil))
-		return false
+		v.expectBye()
+		return ended, true
+	case <-v.bye():
+		v.write(v.appendBye(room()))
+		return said, false
 	case <-ctx.Done():
-		return false
+		return hungUp, false
 	}
+}
+
+// expectBye gives the stream its turn to end: those that are to end spread.
+func (v *viewer) expectBye() {
+	v.drain, v.byeAt = nil, time.Now().Add(rand.N(drainSpread))
+}
+
+// bye returns a channel on which something comes when it is this stream's
+// turn to end.
+func (v *viewer) bye() <-chan time.Time {
+	if v.byeAt.IsZero() {
+		return nil
+	}
+	return time.After(time.Until(v.byeAt))
+}
+
+// appendBye tells the client to come again.
+func (v *viewer) appendBye(b []byte) []byte {
+	b = v.opts.Format.AppendRetry(b, rand.N(drainSpread))
+	return v.opts.Format.AppendNotice(b, joblog.Bye, "", nil)
 }
 
 // comment is what is said on a silent stream.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"flag"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +13,9 @@ import (
 // patience is how long a test waits for what should come soon. It is long
 // because two cores run browsers, databases and race detectors at once.
 const patience = 60 * time.Second
+
+// parkingFlag is how all servers here are run: the suite holds either way.
+var parkingFlag = flag.String("parking", "on", "whether streams are parked: on or off")
 
 func TestMain(m *testing.M) { testdb.Main(m) }
 

@@ -38,6 +38,7 @@ const caddyfile = `
 		protocols h1 h2
 	}
 	jobs {
+		parking %[6]s
 		%[1]s
 		heartbeat 1s
 		linger 2s
@@ -91,7 +92,7 @@ func start(t *testing.T, c config) *server {
 		t.Fatal(err)
 	}
 	file := filepath.Join(s.home, "Caddyfile")
-	text := fmt.Sprintf(caddyfile, c.store, c.jobs, clients, portOf(plain), portOf(secure))
+	text := fmt.Sprintf(caddyfile, c.store, c.jobs, clients, portOf(plain), portOf(secure), *parkingFlag)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

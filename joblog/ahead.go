@@ -11,10 +11,11 @@ type reading struct {
 	err    error
 }
 
-// readAhead begins to read what a viewer lacks who has after. Close ends it.
+// readAhead begins to read what a viewer lacks who has after. Close ends it,
+// and not the end of ctx: a stream may leave the handler that pulled it.
 func (s *Stream) readAhead(ctx context.Context, after Cursor) {
 	r := &reading{done: make(chan struct{})}
-	ctx, r.cancel = context.WithCancel(ctx)
+	ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.coming = r
 	q := Query{Job: s.em.job, After: after, UpTo: s.target}
 	go func() {
@@ -29,7 +30,11 @@ func (s *Stream) nextPage(ctx context.Context) (Page, error) {
 	if r == nil {
 		return s.src.Read(ctx, Query{Job: s.em.job, After: s.trail.at, UpTo: s.target})
 	}
-	<-r.done // its context is that of an earlier Pull, which ends with the viewer's
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		return Page{}, ctx.Err()
+	}
 	s.Close()
 	return r.page, r.err
 }

@@ -1,6 +1,9 @@
 package joblog
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // Emitter is the shared tail of one watched job: a ring of ready-made frames,
 // bounded by whoever calls Trim, and a signal that there is more.
@@ -18,7 +21,8 @@ type Emitter struct {
 	ring   []Frame
 	first  int64 // number of ring[0]
 	bytes  int
-	wake   chan struct{} // closed, and replaced, when anything below or above changes
+	wake   chan struct{} // closed when anything below or above changes; nil if nobody waits
+	watch  []Observer    // told of it, too
 	end    Ending
 	closed bool // nothing more will be appended; end says why
 }
@@ -34,9 +38,27 @@ type Ending struct {
 	Rewound bool
 }
 
+// Observer is told when an emitter has more, or has ended.
+type Observer interface {
+	// Changed must be quick, and must not call the emitter.
+	Changed()
+}
+
 // NewEmitter makes the emitter of a job. Open must be called before Append.
-func NewEmitter(job string) *Emitter {
-	return &Emitter{job: job, wake: make(chan struct{})}
+func NewEmitter(job string) *Emitter { return &Emitter{job: job} }
+
+// Observe tells o of all that comes from now on.
+func (e *Emitter) Observe(o Observer) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.watch = append(e.watch, o)
+}
+
+// Ignore takes back an Observe.
+func (e *Emitter) Ignore(o Observer) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.watch = slices.DeleteFunc(e.watch, func(have Observer) bool { return have == o })
 }
 
 // Job is the id of the emitter's job.
@@ -86,8 +108,13 @@ func (e *Emitter) Rewind() {
 
 // signal wakes all who wait. The caller holds mu.
 func (e *Emitter) signal() {
-	close(e.wake)
-	e.wake = make(chan struct{})
+	if e.wake != nil {
+		close(e.wake)
+		e.wake = nil
+	}
+	for _, o := range e.watch {
+		o.Changed()
+	}
 }
 
 // Ending is why the emitter will have no more frames; ok is false while it may
@@ -108,10 +135,13 @@ func (e *Emitter) Next() int64 {
 // Wait returns a channel that is closed once there is a frame with this number
 // or the emitter has ended.
 func (e *Emitter) Wait(number int64) <-chan struct{} {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if e.closed || number < e.first+int64(len(e.ring)) {
 		return done
+	}
+	if e.wake == nil {
+		e.wake = make(chan struct{})
 	}
 	return e.wake
 }

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// chunk is about how many bytes one Pull appends at most: what is worth one
-// write to a connection.
+// chunk is about how many bytes are sent at a time: what is worth one write to
+// a connection.
 const chunk = 64 << 10
 
 // Source is where a stream gets the rows that its emitter does not have.
@@ -98,12 +98,29 @@ func (s *Stream) replay(c Cursor) {
 // Rows is the number of rows pulled so far.
 func (s *Stream) Rows() int64 { return s.rows }
 
+// Emitter is the one that the stream follows.
+func (s *Stream) Emitter() *Emitter { return s.em }
+
+// Live reports whether the stream has caught up with the emitter, and has not
+// fallen behind its ring since. While it is, Pull does not block.
+func (s *Stream) Live() bool { return s.live }
+
+// Drop forgets what was read and not pulled, which is then read again: a
+// client that is slow to take it costs no memory.
+func (s *Stream) Drop() {
+	s.Close()
+	if len(s.page) > 0 {
+		s.page, s.last, s.scratch = nil, false, nil
+	}
+}
+
 // Wake returns a channel that is closed when there is something to pull, after
 // a Pull that returned Idle.
 func (s *Stream) Wake() <-chan struct{} { return s.em.Wait(s.next) }
 
-// Pull appends what comes next to b. If it fails, b has what came before the
-// failure and Pull may be called again.
+// Pull appends what comes next to b, at least a frame and about a chunk at
+// most. If it fails, b has what came before the failure and Pull may be called
+// again.
 func (s *Stream) Pull(ctx context.Context, b []byte) ([]byte, State, error) {
 	if end, ok := s.em.Ending(); ok && end.Rewound {
 		return b, Rewound, nil
@@ -129,6 +146,7 @@ func (s *Stream) pullPage(ctx context.Context, b []byte) ([]byte, State, error) 
 		return b, More, nil
 	}
 	s.trail.arrive(s.target)
+	s.trail.own = nil // what it was for is over
 	s.live, s.page, s.scratch, s.latest, s.ahead = true, nil, nil, s.trail.at, true
 	return b, More, nil
 }

@@ -1,0 +1,118 @@
+package joblog
+
+// Burst is what live streams get next that stand at the same frame and want
+// the same, encoded once for all of them. It must not be changed.
+type Burst struct {
+	next   int64  // number of the frame after it
+	least  int64  // the lowest id of its frames
+	latest Cursor // of its last frame
+	sent   Cursor // of the last frame that passed the filters
+	rows   int64  // that passed them
+	chunk  []byte
+	body   []byte // within chunk
+}
+
+// Chunk is the burst as one chunk of an HTTP/1.1 response; empty if no row
+// passed the filters.
+func (b *Burst) Chunk() []byte { return b.chunk }
+
+// Body is the burst without chunk framing.
+func (b *Burst) Body() []byte { return b.body }
+
+// want is what streams have in common that get the same burst.
+type want struct {
+	from   int64
+	format Format
+	rank   Rank
+	since  int64
+}
+
+// Bursts are those of one emitter. They are made when they are first asked
+// for, and kept until Reset. The zero value is ready; it is used by one
+// goroutine at a time.
+type Bursts struct {
+	made map[want]*Burst
+	last want // the one asked for last, which the next stream mostly wants, too
+	same *Burst
+}
+
+// Reset forgets the bursts: the emitter has more.
+func (bs *Bursts) Reset() {
+	clear(bs.made)
+	bs.same = nil
+}
+
+// get is a burst of an emitter, without rows if there is nothing new; nil if
+// its beginning has fallen off the ring.
+func (bs *Bursts) get(em *Emitter, w want) *Burst {
+	if bs.same != nil && bs.last == w {
+		return bs.same
+	}
+	b, ok := bs.made[w]
+	if !ok {
+		if bs.made == nil {
+			bs.made = map[want]*Burst{}
+		}
+		b = em.burst(w)
+		bs.made[w] = b
+	}
+	bs.last, bs.same = w, b
+	return b
+}
+
+// burst makes a burst of about a chunk, nil if its beginning has fallen off
+// the ring.
+func (e *Emitter) burst(w want) *Burst {
+	b := &Burst{}
+	opts := Options{Rank: w.rank, Since: w.since}
+	buf := make([]byte, ChunkRoom, 1024)
+	next, ok := e.Range(w.from, func(f *Frame) bool {
+		if len(buf) >= chunk {
+			return false
+		}
+		if b.least == 0 || f.ID < b.least {
+			b.least = f.ID
+		}
+		b.latest = f.Cursor
+		if opts.wants(f.Rank, f.Millis) {
+			b.rows++
+			b.sent = f.Cursor
+			buf = w.format.AppendFrame(buf, f)
+		}
+		return true
+	})
+	if !ok {
+		return nil
+	}
+	b.next = next
+	if len(buf) > ChunkRoom {
+		b.body = buf[ChunkRoom:]
+		b.chunk = Chunk(buf)
+	}
+	return b
+}
+
+// Shared is Pull for a stream that is Live and needs nothing of its own: it
+// returns what comes next from bursts that others get, too, nil if there is
+// nothing. If ok is false, nothing has changed, and Pull is to be called.
+func (s *Stream) Shared(bursts *Bursts) (b *Burst, ok bool) {
+	if !s.live || s.ahead || !s.told {
+		return nil, false
+	}
+	b = bursts.get(s.em, want{s.next, s.opts.Format, s.opts.Rank, s.opts.Since})
+	switch {
+	case b == nil:
+		return nil, false // it is behind the ring
+	case b.next == s.next:
+		_, ended := s.em.Ending()
+		return nil, !ended
+	case b.least <= s.trail.at.N:
+		return nil, false // the replay may have had some
+	}
+	s.next, s.latest = b.next, b.latest
+	s.rows += b.rows
+	if b.rows > 0 {
+		s.sent = b.sent
+	}
+	return b, true
+}

@@ -1,0 +1,118 @@
+package caddyjobs
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+	"github.com/caddyjobs/caddyjobs/parking"
+)
+
+// lot is where the process's streams are parked, of whatever config they are.
+var lot = sync.OnceValue(parking.NewLot)
+
+// detached counts the streams that have left their handlers: the server that
+// is to exit does not know them.
+var detached census
+
+// firstPart is how much of a log its handler sends, in bytes: the whole of a
+// short one, whose connection can then be used again. A longer one goes on
+// without the handler, which a slow client would keep for long.
+const firstPart = 64 << 10
+
+// parks returns what run asks in a handler: it parks the stream if it can be.
+func (v *viewer) parks(res *response, r *http.Request) func(joblog.State) bool {
+	able := v.parking
+	return func(state joblog.State) bool {
+		if !able || state != joblog.Idle && res.sent < firstPart {
+			return false
+		}
+		able = false
+		conn, err := parking.Take(res.w, r)
+		if err != nil {
+			v.hub.log.Debug("a stream keeps its goroutine", "job", v.job.ID, "reason", err)
+			return false
+		}
+		v.conn, v.out = conn, conn
+		detached.add(1)
+		if state == joblog.Idle {
+			lot().Park(v, v.stream, conn)
+		} else {
+			lot().Run(v)
+		}
+		return true
+	}
+}
+
+// Resume goes on with a parked stream that has something to do. It ends when
+// the stream is parked again, or over.
+func (v *viewer) Resume() {
+	park := func(state joblog.State) bool { return v.full || state == joblog.Idle }
+	switch v.run(v.hub.life, room(), joblog.More, nil, park) {
+	case parked:
+		v.stream.Drop()
+		lot().Park(v, v.stream, v.conn)
+	case ended:
+		lot().Finish(v, v.stream, v.conn, parking.Complete)
+	case said:
+		lot().Finish(v, v.stream, v.conn, parking.Dismissed)
+	default:
+		lot().Abandon(v, v.stream, v.conn, parking.HungUp)
+	}
+}
+
+// Tick says what is due on a parked stream.
+func (v *viewer) Tick(b []byte, silent time.Duration) (said []byte, next time.Duration, last bool) {
+	select {
+	case <-v.drain:
+		v.expectBye()
+	default:
+	}
+	if !v.byeAt.IsZero() {
+		if left := time.Until(v.byeAt); left > 0 {
+			return b, left, false
+		}
+		return v.appendBye(b), 0, true
+	}
+	if silent < v.heartbeat {
+		return b, v.heartbeat - silent, false
+	}
+	return v.opts.Format.AppendComment(b, v.comment()), v.heartbeat, false
+}
+
+// Gone gives back what a parked stream held.
+func (v *viewer) Gone(parking.Reason) {
+	v.leave()
+	v.hub.release()
+	detached.add(-1)
+}
+
+// census counts, and tells when there is none left.
+type census struct {
+	mu    sync.Mutex
+	n     int
+	empty chan struct{} // closed when n is 0; nil if nobody waits for it
+}
+
+func (c *census) add(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n += n; c.n == 0 && c.empty != nil {
+		close(c.empty)
+		c.empty = nil
+	}
+}
+
+// none returns a channel that is closed when there is none left.
+func (c *census) none() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == 0 {
+		return ready
+	}
+	if c.empty == nil {
+		c.empty = make(chan struct{})
+	}
+	return c.empty
+}

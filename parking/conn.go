@@ -1,0 +1,119 @@
+package parking
+
+import (
+	"crypto/tls"
+	"net"
+	"slices"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+)
+
+// Conn is the connection of a hijacked response. It is used by one goroutine
+// at a time, and nobody but its user closes it: so its descriptor stays valid
+// while it is used.
+type Conn struct {
+	socket  net.Conn // a *net.TCPConn or *net.UnixConn
+	tls     *tls.Conn
+	fd      int
+	chunked bool   // the body is in chunks
+	rest    []byte // of what was to be written; nothing is written before it
+	sent    int64
+}
+
+// Sent is how many bytes were written, chunk framing included.
+func (c *Conn) Sent() int64 { return c.sent }
+
+// Send writes a part of the body, that follows joblog.ChunkRoom bytes of b
+// which are free to use. full is true if the client takes no more for now: it
+// is then to be parked. Send keeps what is not yet written, not b.
+func (c *Conn) Send(b []byte) (full bool, err error) {
+	if len(b) == joblog.ChunkRoom {
+		return len(c.rest) > 0, nil
+	}
+	if c.chunked {
+		return c.write(joblog.Chunk(b))
+	}
+	return c.write(b[joblog.ChunkRoom:])
+}
+
+// send writes a burst.
+func (c *Conn) send(b *joblog.Burst) (full bool, err error) {
+	if c.chunked {
+		return c.write(b.Chunk())
+	}
+	return c.write(b.Body())
+}
+
+// end writes the end of the body.
+func (c *Conn) end() (full bool, err error) {
+	if c.chunked {
+		return c.write([]byte("0\r\n\r\n"))
+	}
+	return c.flush()
+}
+
+// write writes without blocking, and keeps the rest.
+func (c *Conn) write(b []byte) (full bool, err error) {
+	if len(c.rest) > 0 {
+		c.rest = append(c.rest, b...)
+		return c.flush()
+	}
+	n, err := c.try(b)
+	if err != nil {
+		return false, err
+	}
+	if n < len(b) {
+		c.rest = slices.Clone(b[n:])
+	}
+	return n < len(b), nil
+}
+
+// flush writes what is left.
+func (c *Conn) flush() (full bool, err error) {
+	n, err := c.try(c.rest)
+	if err != nil {
+		return false, err
+	}
+	if c.rest = c.rest[n:]; len(c.rest) == 0 {
+		c.rest = nil
+	}
+	return len(c.rest) > 0, nil
+}
+
+// try writes as much as it can without blocking.
+func (c *Conn) try(b []byte) (n int, err error) {
+	for n < len(b) {
+		var some int
+		if c.tls == nil {
+			some, err = c.writePlain(b[n:])
+		} else {
+			some, err = c.writeTLS(b[n:])
+		}
+		if n += some; err != nil || some == 0 {
+			break
+		}
+	}
+	c.sent += int64(n)
+	return n, err
+}
+
+// writeTLS writes a part for which there surely is room: a TLS connection
+// cannot take back a record that was written in part.
+func (c *Conn) writeTLS(b []byte) (int, error) {
+	const record = 16 << 10
+	room, err := c.room()
+	if err != nil || room <= 0 {
+		return 0, err
+	}
+	return c.tls.Write(b[:min(len(b), room, record)])
+}
+
+// close closes the connection: in good order if all was written, else at once.
+func (c *Conn) close(orderly bool) {
+	if orderly && c.tls != nil && len(c.rest) == 0 {
+		if room, err := c.room(); err == nil && room > 0 {
+			_ = c.tls.CloseWrite() // the client is gone at the worst
+		}
+	}
+	_ = c.socket.Close()
+}

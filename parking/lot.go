@@ -1,0 +1,108 @@
+package parking
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+)
+
+// Guest is whose stream is parked. The lot calls Tick, from one goroutine at a
+// time and only while it is parked; it must not block.
+type Guest interface {
+	// Tick is called when the guest is parked, after each time it asked for, and
+	// when the lot is swept. It appends what is to be said to b, which may be
+	// nothing, and says when it wants to be called next; silent is for how long
+	// nothing was sent. If last is true, the stream ends with it.
+	Tick(b []byte, silent time.Duration) (said []byte, next time.Duration, last bool)
+	// Resume is called in a goroutine of its own when the stream has left the
+	// lot, with its connection, because it has something to do that may block.
+	Resume()
+	// Gone is called in a goroutine of its own when the stream has left the lot
+	// for good and its connection is closed.
+	Gone(why Reason)
+}
+
+// Reason is why a stream has ended.
+type Reason string
+
+// The reasons for which the lot ends a stream.
+const (
+	Complete  Reason = "complete"  // all was sent
+	HungUp    Reason = "hung up"   // the client has gone
+	Dismissed Reason = "dismissed" // the guest wanted it
+)
+
+// Lot is where streams are parked. It has no goroutine while none is.
+type Lot struct {
+	shards []*shard
+	next   atomic.Uint32
+	parked atomic.Int64
+}
+
+// NewLot makes a lot that uses all processors.
+func NewLot() *Lot {
+	l := &Lot{}
+	for range runtime.GOMAXPROCS(0) {
+		l.shards = append(l.shards, &shard{lot: l, wake: make(chan struct{}, 1)})
+	}
+	return l
+}
+
+// Parked is how many streams are parked.
+func (l *Lot) Parked() int { return int(l.parked.Load()) }
+
+// Park takes a stream and its connection, which nobody else uses from now on.
+// The stream is Live, or its client takes no more for now.
+func (l *Lot) Park(g Guest, s *joblog.Stream, c *Conn) {
+	l.park(&entry{guest: g, stream: s, conn: c})
+}
+
+func (l *Lot) park(e *entry) {
+	l.parked.Add(1)
+	l.shards[int(l.next.Add(1))%len(l.shards)].arrive(e)
+}
+
+// Run calls the guest's Resume in a goroutine, as after it was parked.
+func (l *Lot) Run(g Guest) { go g.Resume() }
+
+// Finish ends a response and closes its connection, as soon as the client has
+// taken what is left. Gone is then called.
+func (l *Lot) Finish(g Guest, s *joblog.Stream, c *Conn, why Reason) {
+	if full, err := c.end(); full && err == nil {
+		l.park(&entry{guest: g, stream: s, conn: c, ending: true, why: why})
+		return
+	}
+	l.Abandon(g, s, c, why)
+}
+
+// Abandon closes the connection of a response that is over, whatever is left.
+// Gone is then called.
+func (l *Lot) Abandon(g Guest, s *joblog.Stream, c *Conn, why Reason) {
+	c.close(why != HungUp)
+	s.Close()
+	go g.Gone(why)
+}
+
+// Sweep makes the lot call Tick of all guests soon.
+func (l *Lot) Sweep() {
+	for _, s := range l.shards {
+		s.sweep()
+	}
+}
+
+// entry is a stream that is parked.
+type entry struct {
+	guest  Guest // nil once it has left
+	stream *joblog.Stream
+	conn   *Conn
+	group  *group
+	at     int    // in the group
+	id     int32  // by which the watcher knows it
+	full   bool   // the client takes no more for now
+	ending bool   // all that is left to do is to send conn's rest
+	why    Reason // of the end
+	wrote  time.Time
+	due    time.Time // of the next Tick
+}
