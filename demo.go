@@ -48,6 +48,7 @@ func (a *App) demoRun(ctx context.Context, h *hub, run int) error {
 	if err := remover.Remove(ctx, demoJob); err != nil {
 		return err
 	}
+	h.shelf.forget(demoJob)
 	if err := a.SetState(ctx, "", demoJob, "running"); err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ type hub struct {
 	log    *slog.Logger
 	health *health
 	lookup *lookup
+	shelf  *shelf
 
 	tunables atomic.Pointer[tunables]
 	position atomic.Pointer[joblog.Cursor]
@@ -55,7 +56,7 @@ type hub struct {
 type tunables struct {
 	interval time.Duration // between polls
 	linger   time.Duration // of emitters after the end of their job
-	history  int           // bytes of all rings together
+	history  int           // bytes of all rings and sheets together
 }
 
 // lease returns the hub of a driver, making it if there is none. It must be
@@ -84,6 +85,9 @@ func newHub(key string, driver joblog.Driver) *hub {
 	h.store = driver.Open(h.log)
 	h.health = &health{log: h.log}
 	h.lookup = &lookup{ask: h.jobs, run: h.work.Go}
+	h.shelf = &shelf{jobs: map[string][]*slot{}, run: h.work.Go, bound: defaultHistory, read: func(job string, after, upTo int64) (joblog.Page, error) {
+		return h.Read(h.life, joblog.Query{Job: job, After: joblog.Cursor{N: after}, UpTo: joblog.Cursor{N: upTo}})
+	}}
 	h.tunables.Store(&tunables{interval: defaultPollInterval, linger: defaultLinger, history: defaultHistory})
 	h.position.Store(new(joblog.Cursor))
 	return h
@@ -105,6 +109,7 @@ func (h *hub) Destruct() error {
 // join counts an app among the hub's, whose settings hold from now on.
 func (h *hub) join(t tunables) {
 	h.tunables.Store(&t)
+	h.shelf.fit(t.history)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.apps++
@@ -165,6 +170,12 @@ func (h *hub) Read(ctx context.Context, q joblog.Query) (page joblog.Page, err e
 		return err
 	})
 	return page, err
+}
+
+// Sheet reads, or has read, rows of a job for all who replay it. It may return
+// errStoreDown, and ctx's error.
+func (h *hub) Sheet(ctx context.Context, job string, after, upTo int64) (*joblog.Sheet, error) {
+	return h.shelf.get(ctx, job, after, upTo)
 }
 
 // newest is the highest id that the store ever gave out; ok is false if it

@@ -45,9 +45,9 @@ type App struct {
 	// Heartbeat is after how much silence a stream is sent a comment, which
 	// keeps proxies from closing it. Default: 15s; at least 1s.
 	Heartbeat caddy.Duration `json:"heartbeat,omitempty"`
-	// History is how many bytes of recent events are kept in memory for the
-	// viewers of all watched jobs together. Viewers that fall further behind
-	// are served by the store. Default: 67108864 (64 MiB).
+	// History is how many bytes of events are kept in memory for the viewers of
+	// all watched jobs together: recent events, and pages that several replay.
+	// What is not kept is read from the store. Default: 67108864 (64 MiB).
 	History int64 `json:"history,omitempty"`
 	// Parking is whether HTTP/1.1 streams that wait give up their goroutine, and
 	// most of their memory: on or off. It needs Linux, and no middleware that

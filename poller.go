@@ -29,6 +29,7 @@ type poller struct {
 
 	jobs        map[string]*watched  // the live ones, as of the last survey
 	names       map[string]struct{}  // their ids
+	rings       []*joblog.Emitter    // of all jobs, those that have ended included
 	passes      []*pass              // to be told of the tick that is under way
 	ask         map[string]struct{}  // jobs whose states the next tick asks for
 	askedAll    time.Time            // when all were asked for
@@ -134,8 +135,9 @@ func (p *poller) survey() {
 	}
 	if h.changed {
 		h.changed = false
-		p.jobs, p.names = map[string]*watched{}, map[string]struct{}{}
+		p.jobs, p.names, p.rings = map[string]*watched{}, map[string]struct{}{}, nil
 		for job, w := range h.watched {
+			p.rings = append(p.rings, w.em)
 			if !w.ended {
 				p.jobs[job], p.names[job] = w, struct{}{}
 			}
@@ -237,16 +239,16 @@ func (p *poller) deliver(tick joblog.Tick) {
 	}
 }
 
-// trim keeps all rings together within the bound.
+// trim keeps all rings, and then the sheets, together within the bound.
 func (p *poller) trim() {
 	bound, total := p.hub.tunables.Load().history, 0
-	for _, w := range p.jobs {
-		total += w.em.Size()
+	for _, em := range p.rings {
+		total += em.Size()
 	}
-	if total <= bound {
-		return
+	if total > bound {
+		for _, em := range p.rings {
+			em.Trim(int(float64(em.Size()) * float64(bound) / float64(total)))
+		}
 	}
-	for _, w := range p.jobs {
-		w.em.Trim(int(float64(w.em.Size()) * float64(bound) / float64(total)))
-	}
+	p.hub.shelf.fit(bound - total)
 }

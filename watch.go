@@ -55,6 +55,7 @@ func (h *hub) enter(job joblog.Job) (*watched, *pass) {
 	w := h.watched[job.ID]
 	if w != nil && w.ended && !endedAs(w.em, job) {
 		w.linger.Stop() // the job was started again
+		h.shelf.forget(job.ID)
 		w = nil
 	}
 	if w == nil {
@@ -84,6 +85,7 @@ func (h *hub) detach(w *watched) {
 	w.viewers--
 	if w.viewers == 0 && !w.ended && h.watched[w.em.Job()] == w {
 		delete(h.watched, w.em.Job())
+		h.shelf.forget(w.em.Job())
 		h.live--
 		h.change()
 		h.poke() // if it was the last job, the poller has something to end
@@ -109,6 +111,8 @@ func (h *hub) forget(w *watched) {
 	defer h.mu.Unlock()
 	if h.watched[w.em.Job()] == w {
 		delete(h.watched, w.em.Job())
+		h.shelf.forget(w.em.Job())
+		h.change()
 		h.poke()
 	}
 }
@@ -123,6 +127,7 @@ func (h *hub) rewind() {
 		}
 		w.em.Rewind()
 		delete(h.watched, job)
+		h.shelf.forget(job)
 	}
 	h.live = 0
 	h.change()

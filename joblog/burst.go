@@ -4,7 +4,6 @@ package joblog
 // the same, encoded once for all of them. It must not be changed.
 type Burst struct {
 	next   int64  // number of the frame after it
-	least  int64  // the lowest id of its frames
 	latest Cursor // of its last frame
 	sent   Cursor // of the last frame that passed the filters
 	rows   int64  // that passed them
@@ -70,9 +69,6 @@ func (e *Emitter) burst(w want) *Burst {
 		if len(buf) >= chunk {
 			return false
 		}
-		if b.least == 0 || f.ID < b.least {
-			b.least = f.ID
-		}
 		b.latest = f.Cursor
 		if opts.wants(f.Rank, f.Millis) {
 			b.rows++
@@ -95,6 +91,9 @@ func (e *Emitter) burst(w want) *Burst {
 // Shared is Pull for a stream that is Live and needs nothing of its own: it
 // returns what comes next from bursts that others get, too, nil if there is
 // nothing. If ok is false, nothing has changed, and Pull is to be called.
+//
+// A burst has no frame that the stream's replay had already: while there are
+// such frames, their cursors do not cover all that it has, so it is ahead.
 func (s *Stream) Shared(bursts *Bursts) (b *Burst, ok bool) {
 	if !s.live || s.ahead || !s.told {
 		return nil, false
@@ -106,8 +105,6 @@ func (s *Stream) Shared(bursts *Bursts) (b *Burst, ok bool) {
 	case b.next == s.next:
 		_, ended := s.em.Ending()
 		return nil, !ended
-	case b.least <= s.trail.at.N:
-		return nil, false // the replay may have had some
 	}
 	s.next, s.latest = b.next, b.latest
 	s.rows += b.rows

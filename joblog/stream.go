@@ -65,7 +65,8 @@ type Stream struct {
 	live    bool
 	next    int64    // live: number of the next frame; else where to go live
 	target  Cursor   // not live: how far to replay
-	page    []Event  // not live: read and not yet pulled
+	sheet   *Sheet   // not live: what is shared with others; nil if there is none
+	page    []Event  // not live: read for this viewer alone and not yet pulled
 	coming  *reading // not live: the page after page, while page is sent; nil if there is none
 	scratch []byte   // not live: where rows are encoded
 	pos     Cursor   // not live: target as the trail sees it after page
@@ -109,6 +110,7 @@ func (s *Stream) Live() bool { return s.live }
 // client that is slow to take it costs no memory.
 func (s *Stream) Drop() {
 	s.Close()
+	s.sheet = nil
 	if len(s.page) > 0 {
 		s.page, s.last, s.scratch = nil, false, nil
 	}
@@ -132,6 +134,9 @@ func (s *Stream) Pull(ctx context.Context, b []byte) ([]byte, State, error) {
 }
 
 func (s *Stream) pullPage(ctx context.Context, b []byte) ([]byte, State, error) {
+	if s.shares() {
+		return s.pullSheet(ctx, b)
+	}
 	if len(s.page) == 0 && !s.last {
 		if err := s.readPage(ctx); err != nil {
 			return b, More, fmt.Errorf("reading the log: %w", err)
@@ -147,7 +152,7 @@ func (s *Stream) pullPage(ctx context.Context, b []byte) ([]byte, State, error) 
 	}
 	s.trail.arrive(s.target)
 	s.trail.own = nil // what it was for is over
-	s.live, s.page, s.scratch, s.latest, s.ahead = true, nil, nil, s.trail.at, true
+	s.live, s.sheet, s.page, s.scratch, s.latest, s.ahead = true, nil, nil, nil, s.trail.at, true
 	return b, More, nil
 }
 

@@ -27,7 +27,42 @@ type world struct {
 	fails   bool
 	jobs    []string
 	last    bool   // the next tick overlooks nothing
+	long    bool   // pages are longer than what is sent at a time
 	between func() // is called when the position is known and the frames are not
+	sheets  []*Sheet
+	bursts  Bursts
+}
+
+// sharing is a world whose viewers read together.
+type sharing struct{ *world }
+
+func (w *world) draw(n int) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.luck.IntN(n)
+}
+
+// Sheet is one that is there, if one fits; else it is read, or one is extended.
+func (w sharing) Sheet(ctx context.Context, job string, after, upTo int64) (*Sheet, error) {
+	for i, s := range w.sheets {
+		if s.After <= after && after < s.Through && w.draw(8) > 0 {
+			return s, nil
+		}
+		if s.Through == after && !s.More && w.draw(2) > 0 {
+			p, err := w.Read(ctx, Query{Job: job, After: Cursor{N: after}, UpTo: Cursor{N: upTo}})
+			if err == nil {
+				w.sheets[i] = s.Extended(upTo, p)
+			}
+			return w.sheets[i], err
+		}
+	}
+	p, err := w.Read(ctx, Query{Job: job, After: Cursor{N: after}, UpTo: Cursor{N: upTo}})
+	if err != nil {
+		return nil, err
+	}
+	s := NewSheet(after, upTo, p)
+	w.sheets = append(w.sheets, s)
+	return s, nil
 }
 
 const pageRows = 3
@@ -74,6 +109,9 @@ func (w *world) write() {
 
 func (w *world) show(id int64) {
 	e := Event{ID: id, Job: w.jobs[w.r.IntN(len(w.jobs))], Message: fmt.Sprint(id), Severity: []string{"info", "error"}[w.r.IntN(2)], Time: 1}
+	if w.long && id%3 == 0 {
+		e.Message = strings.Repeat("x", chunk)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.rows, w.news = append(w.rows, e), append(w.news, e)
@@ -141,6 +179,7 @@ type client struct {
 	ends   int
 	told   int
 	rank   Rank
+	shares bool // bursts and sheets, with others
 }
 
 // stop ends the connection.
@@ -161,13 +200,35 @@ func (c *client) connect(t *testing.T, w *world) {
 		}
 	}
 	c.stop()
-	c.stream, c.told = NewStream(w, w.em, Options{After: after, Tail: -1, Rank: c.rank}), 0
+	var src Source = w
+	if c.shares {
+		src = sharing{w}
+	}
+	c.stream, c.told = NewStream(src, w.em, Options{After: after, Tail: -1, Rank: c.rank}), 0
+}
+
+// next is what comes next, as a parked stream or another one gets it.
+func (c *client) next(t *testing.T, w *world) ([]byte, State) {
+	t.Helper()
+	if c.shares {
+		if burst, ok := c.stream.Shared(&w.bursts); ok && burst != nil {
+			return burst.Body(), More
+		} else if ok {
+			return nil, Idle
+		}
+	}
+	b, state, _ := c.stream.Pull(t.Context(), nil)
+	if w.r.IntN(4) == 0 {
+		c.stream.Drop()
+	}
+	return b, state
 }
 
 // pull pulls once and reads what came, of which a cut may lose the end.
-func (c *client) pull(t *testing.T, cut bool, r *rand.Rand) State {
+func (c *client) pull(t *testing.T, w *world, cut bool) State {
 	t.Helper()
-	b, state, _ := c.stream.Pull(t.Context(), nil)
+	r := w.r
+	b, state := c.next(t, w)
 	frames := strings.SplitAfter(string(b), "\n\n")
 	if cut {
 		frames = frames[:r.IntN(len(frames))]
@@ -215,9 +276,9 @@ func (c *client) take(t *testing.T, data string, told bool) {
 func TestStreams(t *testing.T) {
 	for seed := range uint64(1000) {
 		r := rand.New(rand.NewPCG(seed, 7))
-		w := &world{r: r, luck: rand.New(rand.NewPCG(seed, 8)), jobs: []string{"a", "b", "a", "c"}[:1+r.IntN(4)], fails: seed%3 == 0}
+		w := &world{r: r, luck: rand.New(rand.NewPCG(seed, 8)), jobs: []string{"a", "b", "a", "c"}[:1+r.IntN(4)], fails: seed%3 == 0, long: seed%25 == 0}
 		newNode := func() {
-			w.em = NewEmitter("a")
+			w.em, w.sheets = NewEmitter("a"), nil
 			w.tick()
 			// Of some rows that the other node had it knows only that it lacks them.
 			for _, e := range w.rows[max(0, len(w.rows)-r.IntN(16)):] {
@@ -231,9 +292,9 @@ func TestStreams(t *testing.T) {
 		w.em = NewEmitter("a")
 		w.em.Open(Cursor{})
 		newNode()
-		clients := []*client{{}, {}, {rank: RankError}}
+		clients := []*client{{}, {shares: true}, {shares: true, rank: RankError}, {shares: true}, {rank: RankError}}
 		w.between = func() {
-			if c := clients[r.IntN(3)]; c.stream == nil && r.IntN(2) == 0 {
+			if c := clients[r.IntN(len(clients))]; c.stream == nil && r.IntN(2) == 0 {
 				c.connect(t, w)
 			}
 		}
@@ -255,13 +316,14 @@ func TestStreams(t *testing.T) {
 					}
 				}
 			case 11:
+				w.bursts.Reset()
 				for _, c := range clients {
 					if c.stream == nil {
 						w.tick() // an attach waits for one
 					}
 					if c.stream == nil {
 						c.connect(t, w)
-					} else if cut := r.IntN(5) == 0; c.pull(t, cut, r) == Ended || cut {
+					} else if cut := r.IntN(5) == 0; c.pull(t, w, cut) == Ended || cut {
 						c.stop()
 					}
 				}
@@ -283,11 +345,12 @@ func TestStreams(t *testing.T) {
 				}
 			}
 		}
+		w.bursts.Reset()
 		for i, c := range clients {
 			if c.stream == nil {
 				c.connect(t, w)
 			}
-			for c.pull(t, false, r) != Ended {
+			for c.pull(t, w, false) != Ended {
 			}
 			rows := want
 			if c.rank > 0 {
@@ -299,7 +362,7 @@ func TestStreams(t *testing.T) {
 				t.Fatalf("seed %d, viewer %d: %d ends, told %d times\ngot  %v\nwant %v", seed, i, c.ends, c.told, c.seen, rows)
 			}
 			c.connect(t, w)
-			if c.pull(t, false, r) == Ended && c.stream.Rows() > 0 {
+			if c.pull(t, w, false) == Ended && c.stream.Rows() > 0 {
 				t.Fatalf("seed %d, viewer %d: a reconnect past the end brings %d rows", seed, i, c.stream.Rows())
 			}
 			c.stop()
