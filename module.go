@@ -72,6 +72,9 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision loads the stores' drivers and sets the defaults. It opens nothing.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.setDefaults()
+	if err := metrics.register(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
 	a.drivers = map[string]joblog.Driver{}
 	if len(a.StoresRaw) == 0 {
 		a.StoresRaw = map[string]json.RawMessage{defaultStore: json.RawMessage(`{"driver":"sqlite"}`)}

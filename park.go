@@ -22,14 +22,14 @@ var detached census
 const firstPart = 64 << 10
 
 // parks returns what run asks in a handler: it parks the stream if it can be.
-func (v *viewer) parks(res *response, r *http.Request) func(joblog.State) bool {
+func (v *viewer) parks(w http.ResponseWriter, r *http.Request) func(joblog.State) bool {
 	able := v.parking
 	return func(state joblog.State) bool {
-		if !able || state != joblog.Idle && res.sent < firstPart {
+		if !able || state != joblog.Idle && v.sent < firstPart {
 			return false
 		}
 		able = false
-		conn, err := parking.Take(res.w, r)
+		conn, err := parking.Take(w, r)
 		if err != nil {
 			v.hub.log.Debug("a stream keeps its goroutine", "job", v.job.ID, "reason", err)
 			return false
@@ -49,16 +49,14 @@ func (v *viewer) parks(res *response, r *http.Request) func(joblog.State) bool {
 // the stream is parked again, or over.
 func (v *viewer) Resume() {
 	park := func(state joblog.State) bool { return v.full || state == joblog.Idle }
-	switch v.run(v.hub.life, room(), joblog.More, nil, park) {
+	switch out := v.run(v.hub.life, room(), joblog.More, nil, park); out {
 	case parked:
 		v.stream.Drop()
 		lot().Park(v, v.stream, v.conn)
-	case ended:
-		lot().Finish(v, v.stream, v.conn, parking.Complete)
-	case said:
-		lot().Finish(v, v.stream, v.conn, parking.Dismissed)
-	default:
+	case hungUp:
 		lot().Abandon(v, v.stream, v.conn, parking.HungUp)
+	default:
+		lot().Finish(v, v.stream, v.conn, reasons[out])
 	}
 }
 
@@ -82,8 +80,8 @@ func (v *viewer) Tick(b []byte, silent time.Duration) (said []byte, next time.Du
 }
 
 // Gone gives back what a parked stream held.
-func (v *viewer) Gone(parking.Reason) {
-	v.leave()
+func (v *viewer) Gone(why parking.Reason) {
+	v.finish(why)
 	v.hub.release()
 	detached.add(-1)
 }

@@ -24,7 +24,7 @@ func parkedSite(t *testing.T, body string) *site {
 // parkedNow waits until so many streams are parked.
 func parkedNow(t *testing.T, n int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d streams are parked", n), func() bool { return lot().Parked() == n })
+	eventually(t, fmt.Sprintf("%d streams are parked", n), func() bool { return lot().Counts().Parked == int64(n) })
 }
 
 // raw is a connection on which a stream was asked for.
@@ -129,7 +129,7 @@ func TestKept(t *testing.T) {
 			if body := <-ended; !strings.Contains(body, `"more"`) {
 				t.Errorf("got %q", body)
 			}
-			if n := lot().Parked(); n != 0 {
+			if n := lot().Counts().Parked; n != 0 {
 				t.Errorf("%d streams are parked", n)
 			}
 		})

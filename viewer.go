@@ -32,6 +32,7 @@ type viewer struct {
 	full   bool // the client takes no more for now
 	conn   *parking.Conn
 	begun  time.Time
+	sent   int64 // bytes, by the handler
 	seat   *watched
 	stream *joblog.Stream
 	beat   *time.Timer
@@ -48,14 +49,15 @@ type output interface {
 
 // response is the output of a handler.
 type response struct {
-	w    http.ResponseWriter
-	sent int // bytes
+	w http.ResponseWriter
+	v *viewer
 }
 
 // Send returns when all is sent.
-func (r *response) Send(b []byte) (full bool, err error) {
+func (r response) Send(b []byte) (full bool, err error) {
 	n, err := r.w.Write(b[joblog.ChunkRoom:])
-	r.sent += n
+	r.v.sent += int64(n)
+	metrics.bytes.Add(int64(n))
 	if err != nil {
 		return false, err
 	}
@@ -69,8 +71,7 @@ func room() []byte { return make([]byte, joblog.ChunkRoom, 256) }
 // parked, and the handler is to return and to leave the hub to it. An error,
 // errStoreDown or ctx's, is returned only if nothing was written.
 func (v *viewer) serve(ctx context.Context, w http.ResponseWriter, r *http.Request) (over bool, err error) {
-	res := &response{w: w}
-	v.out, v.begun = res, time.Now()
+	v.out, v.begun = response{w, v}, time.Now()
 	v.drain = v.hub.draining()
 	if err := v.begin(ctx); err != nil {
 		return true, err
@@ -87,10 +88,12 @@ func (v *viewer) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	setStreamHeaders(w, v.opts.Format)
 	w.WriteHeader(http.StatusOK)
-	if v.run(ctx, head, state, err, v.parks(res, r)) == parked {
+	v.start()
+	out := v.run(ctx, head, state, err, v.parks(w, r))
+	if out == parked {
 		return false, nil
 	}
-	v.leave()
+	v.finish(reasons[out])
 	return true, nil
 }
 
@@ -103,6 +106,8 @@ const (
 	said                  // the client was told to come again
 	parked                // there is nothing to do for now
 )
+
+var reasons = [...]parking.Reason{ended: parking.Complete, hungUp: parking.HungUp, said: parking.Dismissed}
 
 // run sends b and what follows until there is nothing to do for now, or the
 // stream is over. park is asked whether it may be parked.
@@ -163,6 +168,7 @@ func (v *viewer) leave() {
 // first appends to b the first that is to be sent. The head of a response to
 // a client that resumes depends on whether there is anything.
 func (v *viewer) first(ctx context.Context, b []byte) ([]byte, joblog.State, error) {
+	defer func() { metrics.events.Add(v.stream.Rows()) }()
 	for head := len(b); ; {
 		var state joblog.State
 		var err error
@@ -185,7 +191,9 @@ const largestBuffer = 256 << 10
 // pull sends what comes next. ok is false if the client is gone.
 func (v *viewer) pull(ctx context.Context) (state joblog.State, err error, ok bool) {
 	buf := buffers.Get().(*[]byte)
+	before := v.stream.Rows()
 	b, state, err := v.stream.Pull(ctx, (*buf)[:joblog.ChunkRoom])
+	metrics.events.Add(v.stream.Rows() - before)
 	ok = len(b) == joblog.ChunkRoom || v.write(b)
 	if cap(b) <= largestBuffer {
 		*buf = b

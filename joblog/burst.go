@@ -15,6 +15,9 @@ type Burst struct {
 // passed the filters.
 func (b *Burst) Chunk() []byte { return b.chunk }
 
+// Rows is how many rows are in it.
+func (b *Burst) Rows() int64 { return b.rows }
+
 // Body is the burst without chunk framing.
 func (b *Burst) Body() []byte { return b.body }
 

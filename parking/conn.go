@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"slices"
+	"sync/atomic"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
@@ -19,6 +20,9 @@ type Conn struct {
 	rest    []byte // of what was to be written; nothing is written before it
 	sent    int64
 }
+
+// written is how many bytes were written to all connections.
+var written atomic.Int64
 
 // Sent is how many bytes were written, chunk framing included.
 func (c *Conn) Sent() int64 { return c.sent }
@@ -94,6 +98,7 @@ func (c *Conn) try(b []byte) (n int, err error) {
 		}
 	}
 	c.sent += int64(n)
+	written.Add(int64(n))
 	return n, err
 }
 

@@ -39,6 +39,7 @@ type Lot struct {
 	shards []*shard
 	next   atomic.Uint32
 	parked atomic.Int64
+	events atomic.Int64
 }
 
 // NewLot makes a lot that uses all processors.
@@ -50,8 +51,17 @@ func NewLot() *Lot {
 	return l
 }
 
-// Parked is how many streams are parked.
-func (l *Lot) Parked() int { return int(l.parked.Load()) }
+// Counts are figures of a lot.
+type Counts struct {
+	Parked int64 // streams that are
+	Events int64 // that streams were sent while they were parked
+	Bytes  int64 // that were written to connections that were taken, in all lots
+}
+
+// Counts returns the figures as they are now.
+func (l *Lot) Counts() Counts {
+	return Counts{Parked: l.parked.Load(), Events: l.events.Load(), Bytes: written.Load()}
+}
 
 // Park takes a stream and its connection, which nobody else uses from now on.
 // The stream is Live, or its client takes no more for now.

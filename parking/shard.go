@@ -191,7 +191,8 @@ func (s *shard) push(e *entry) {
 			}
 			continue
 		}
-		if len(burst.Body()) > 0 {
+		if burst.Rows() > 0 {
+			s.lot.events.Add(burst.Rows())
 			s.sent(e, burst)
 		}
 	}
@@ -220,8 +221,10 @@ func (s *shard) pull(e *entry) bool {
 		s.resume(e)
 		return false
 	}
+	before := e.stream.Rows()
 	b, state, err := e.stream.Pull(context.Background(), s.scratch[:joblog.ChunkRoom])
 	s.scratch = b
+	s.lot.events.Add(e.stream.Rows() - before)
 	if len(b) > joblog.ChunkRoom {
 		s.say(e, b)
 	}

@@ -1,0 +1,30 @@
+package caddyjobs
+
+import (
+	"time"
+
+	"github.com/caddyjobs/caddyjobs/parking"
+)
+
+// Caddy's access log shows the head of a stream that leaves its handler, and
+// no more. What follows shows here.
+
+// start accounts for a stream that begins.
+func (v *viewer) start() {
+	metrics.open.Inc()
+	v.hub.log.Debug("stream begun", "job", v.job.ID, "format", v.opts.Format.ContentType(), "resumed", v.resumed)
+}
+
+// finish gives back what a stream held, and accounts for it.
+func (v *viewer) finish(why parking.Reason) {
+	rows := v.stream.Rows()
+	v.leave()
+	sent := v.sent
+	if v.conn != nil {
+		sent += v.conn.Sent()
+	}
+	metrics.open.Dec()
+	metrics.ended.WithLabelValues(string(why)).Inc()
+	v.hub.log.Info("stream ended", "job", v.job.ID, "reason", string(why), "duration", time.Since(v.begun).Seconds(),
+		"events", rows, "bytes", sent, "parked", v.conn != nil)
+}

@@ -1,0 +1,50 @@
+package caddyjobs
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are the process's, not a config's: streams outlive theirs. No job,
+// user or address is ever a label.
+var metrics = newMetrics()
+
+type collectors struct {
+	open  prometheus.Gauge
+	ended *prometheus.CounterVec
+	all   []prometheus.Collector
+
+	// What goroutines sent. The lot counts what it sends.
+	bytes, events atomic.Int64
+}
+
+func newMetrics() *collectors {
+	const space = "caddyjobs"
+	m := &collectors{
+		open:  prometheus.NewGauge(prometheus.GaugeOpts{Namespace: space, Name: "streams", Help: "Streams that are open."}),
+		ended: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: space, Name: "streams_ended_total", Help: "Streams that have ended, by reason."}, []string{"reason"}),
+	}
+	m.all = []prometheus.Collector{
+		m.open, m.ended,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: space, Name: "streams_parked", Help: "Streams that are open and have no goroutine."},
+			func() float64 { return float64(lot().Counts().Parked) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: space, Name: "sent_bytes_total", Help: "Bytes of bodies that streams were sent."},
+			func() float64 { return float64(lot().Counts().Bytes + m.bytes.Load()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: space, Name: "sent_events_total", Help: "Events that streams were sent."},
+			func() float64 { return float64(lot().Counts().Events + m.events.Load()) }),
+	}
+	return m
+}
+
+// register makes a config's registry show them.
+func (m *collectors) register(r prometheus.Registerer) error {
+	for _, c := range m.all {
+		if err := r.Register(c); err != nil && !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
+			return fmt.Errorf("registering metrics: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package caddyjobs
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// figures are what a fresh registry shows, by name and labels.
+func figures(t *testing.T) map[string]float64 {
+	t.Helper()
+	r := prometheus.NewRegistry()
+	for range 2 { // a config may have us twice
+		if err := metrics.register(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			name := f.GetName()
+			for _, l := range m.GetLabel() {
+				name += fmt.Sprintf("{%s=%s}", l.GetName(), l.GetValue())
+			}
+			all[name] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
+		}
+	}
+	return all
+}
+
+// TestMetrics watches a job in two ways.
+func TestMetrics(t *testing.T) {
+	s := newSite(t, sqliteStore, both)
+	before := figures(t)
+	s.post(t, "job", "one")
+	streams := []*stream{s.get(t, "/jobs/job/logs"), s.get(t, "/jobs/job/logs?format=text")}
+	for _, st := range streams {
+		st.until("one")
+	}
+	eventually(t, "two streams are open", func() bool { return figures(t)["caddyjobs_streams"]-before["caddyjobs_streams"] == 2 })
+	s.post(t, "job", "two", "three")
+	s.put(t, "job", "completed")
+	bytes := 0
+	for _, st := range streams {
+		bytes += len(st.rest())
+	}
+	eventually(t, "no stream is open", func() bool { return figures(t)["caddyjobs_streams"] == before["caddyjobs_streams"] })
+	after := figures(t)
+	for name, want := range map[string]float64{"caddyjobs_streams_ended_total{reason=complete}": 2, "caddyjobs_sent_events_total": 6, "caddyjobs_streams_parked": 0} {
+		if got := after[name] - before[name]; got != want {
+			t.Errorf("%s rose by %v, want %v", name, got, want)
+		}
+	}
+	if got := after["caddyjobs_sent_bytes_total"] - before["caddyjobs_sent_bytes_total"]; got < float64(bytes) {
+		t.Errorf("%v bytes are counted, and %d came in the end alone", got, bytes)
+	}
+}
+
+// TestMetricsAreInTheReadme compares what is registered with the manual.
+func TestMetricsAreInTheReadme(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var have, want []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `(caddyjobs_[a-z_]+)").FindAllStringSubmatch(string(readme), -1) {
+		want = append(want, m[1])
+	}
+	metrics.ended.WithLabelValues("complete")
+	for name := range figures(t) {
+		name, _, _ = strings.Cut(name, "{")
+		have = append(have, name)
+	}
+	slices.Sort(have)
+	slices.Sort(want)
+	if have = slices.Compact(have); !slices.Equal(have, want) {
+		t.Errorf("registered are %v, the README has %v", have, want)
+	}
+}
