@@ -138,9 +138,14 @@ func (l *Logs) serve(w http.ResponseWriter, r *http.Request, q *request, id stri
 	if err != nil {
 		return &refusal{reason: err.Error()}
 	}
+	if !admit() {
+		h.release()
+		return &refusal{reason: "there are as many viewers as this server can have"}
+	}
 	over := true
 	defer func() {
 		if over {
+			dismiss()
 			h.release()
 		}
 	}()

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -149,6 +150,11 @@ func (a *App) Start() error {
 			linger:   time.Duration(a.Linger),
 			history:  int(a.History) / len(a.drivers),
 		})
+	}
+	if limit, known := openFiles(); known {
+		if advice := adviseFiles(limit); advice != "" {
+			slog.New(logHandler{}).Warn(advice)
+		}
 	}
 	var ctx context.Context
 	ctx, a.stop = context.WithCancel(context.Background())

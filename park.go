@@ -82,6 +82,7 @@ func (v *viewer) Tick(b []byte, silent time.Duration) (said []byte, next time.Du
 // Gone gives back what a parked stream held.
 func (v *viewer) Gone(why parking.Reason) {
 	v.finish(why)
+	dismiss()
 	v.hub.release()
 	detached.add(-1)
 }
