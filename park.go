@@ -21,7 +21,8 @@ var detached census
 // without the handler, which a slow client would keep for long.
 const firstPart = 64 << 10
 
-// parks returns what run asks in a handler: it parks the stream if it can be.
+// parks returns what run asks in a handler: whether the stream can go on
+// without it. If so, it has the connection.
 func (v *viewer) parks(w http.ResponseWriter, r *http.Request) func(joblog.State) bool {
 	able := v.parking
 	return func(state joblog.State) bool {
@@ -35,13 +36,17 @@ func (v *viewer) parks(w http.ResponseWriter, r *http.Request) func(joblog.State
 			return false
 		}
 		v.conn, v.out = conn, conn
-		detached.add(1)
-		if state == joblog.Idle {
-			lot().Park(v, v.stream, conn)
-		} else {
-			lot().Run(v)
-		}
 		return true
+	}
+}
+
+// detach lets a stream go on without its handler, which touches it no more.
+func (v *viewer) detach() {
+	detached.add(1)
+	if v.stream.Live() {
+		lot().Park(v, v.stream, v.conn)
+	} else {
+		lot().Run(v)
 	}
 }
 

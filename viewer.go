@@ -91,6 +91,7 @@ func (v *viewer) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	v.start()
 	out := v.run(ctx, head, state, err, v.parks(w, r))
 	if out == parked {
+		v.detach()
 		return false, nil
 	}
 	v.finish(reasons[out])
@@ -113,7 +114,10 @@ var reasons = [...]parking.Reason{ended: parking.Complete, hungUp: parking.HungU
 // stream is over. park is asked whether it may be parked.
 func (v *viewer) run(ctx context.Context, b []byte, state joblog.State, err error, park func(joblog.State) bool) outcome {
 	v.beat = time.NewTimer(v.heartbeat)
-	defer v.beat.Stop()
+	defer func() {
+		v.beat.Stop()
+		v.beat = nil
+	}()
 	for ok := v.write(b); ok; {
 		if err == nil && state == joblog.Ended {
 			return ended
