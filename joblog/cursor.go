@@ -17,6 +17,10 @@ const (
 	maxCursorHoles = maxCursorLen / 2
 )
 
+// maxSentCursor is the longest cursor sent, in bytes; one with a single hole
+// always fits. It is a variable for tests.
+var maxSentCursor = 4000
+
 // Cursor says which rows of one job a viewer has: every row with an id of at
 // most N, except those whose id is in Holes. It is a statement about ids and
 // nothing else, so it means the same on any node and after any restart.
@@ -39,15 +43,9 @@ func (c Cursor) Union(d Cursor) Cursor {
 	if len(c.Holes) == 0 {
 		return c
 	}
-	// Above d.N only c's holes count; below it a hole must be in both. One that
-	// reaches across d.N comes in two parts that touch.
-	holes := c.Holes.intersect(d.Holes)
-	above := c.Holes.above(d.N)
-	if last := len(holes) - 1; last >= 0 && len(above) > 0 && holes[last].Hi+1 == above[0].Lo {
-		holes[last].Hi = above[0].Hi
-		above = above[1:]
-	}
-	return Cursor{N: c.N, Holes: append(holes, above...)}
+	// Above d.N only c's holes count; below it a hole must be in both.
+	both := Cursor{N: d.N, Holes: c.Holes.intersect(d.Holes)}
+	return both.splice(d.N, c)
 }
 
 // equal reports whether c and d cover the same.
@@ -56,11 +54,42 @@ func (c Cursor) equal(d Cursor) bool {
 }
 
 // Clip is c as it was when n was the highest id: what lies above is cut off.
+// Its holes are the first of c's.
 func (c Cursor) Clip(n int64) Cursor {
 	if n >= c.N {
 		return c
 	}
-	return Cursor{N: n, Holes: c.Holes.upTo(n)}
+	i := c.Holes.find(n + 1)
+	if i < len(c.Holes) {
+		n = min(n, c.Holes[i].Lo-1) // a hole at the top is as good as none
+	}
+	return Cursor{N: n, Holes: c.Holes[:i:i]}
+}
+
+// splice is c up to id, which is not above c's N, and d above it.
+func (c Cursor) splice(id int64, d Cursor) Cursor {
+	low, high := c.Holes.upTo(id), d.Holes.above(id)
+	holes := append(make(Ranges, 0, len(low)+len(high)), low...)
+	if last := len(low) - 1; last >= 0 && len(high) > 0 && low[last].Hi+1 == high[0].Lo {
+		holes[last].Hi = high[0].Hi
+		high = high[1:]
+	}
+	return Cursor{N: d.N, Holes: append(holes, high...)}
+}
+
+// short is c, or covers less of what is covered between the nearest of its
+// holes, so that it is not too long to be sent. Who resumes with it gets a few
+// rows again, and lacks none.
+func (c Cursor) short() Cursor {
+	const longest = 28 // bytes of a hole
+	if len(c.Holes) < (maxSentCursor-longest)/longest {
+		return c
+	}
+	for b := c.Append(nil); len(b) > maxSentCursor && len(c.Holes) > 1; b = c.Append(b[:0]) {
+		most := min(len(c.Holes)*maxSentCursor/len(b), len(c.Holes)-1)
+		c.Holes = c.Holes.coarse(max(most, 1))
+	}
+	return c
 }
 
 // String writes the cursor as it travels in the SSE id: N, or N~holes, with

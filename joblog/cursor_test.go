@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -65,6 +66,43 @@ func TestCursorModel(t *testing.T) {
 		back, err := ParseCursor(text)
 		if err != nil || !back.equal(c) || !charset.MatchString(text) {
 			t.Fatalf("%v is %q, read as %v, %v", c, text, back, err)
+		}
+	}
+}
+
+// TestCursorShort makes cursors shorter that are too long: they then cover
+// less, never more, and no less than needed.
+func TestCursorShort(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	defer func(most int) { maxSentCursor = most }(maxSentCursor)
+	for range 20_000 {
+		c := randomCursor(r)
+		maxSentCursor = 2 + r.IntN(12)
+		short := c.short()
+		sound(t, short)
+		if text := short.String(); len(text) > maxSentCursor && len(short.Holes) > 1 {
+			t.Fatalf("%s is %q, longer than %d", c, text, maxSentCursor)
+		}
+		if len(c.String()) <= maxSentCursor && !short.equal(c) {
+			t.Fatalf("%s is made %s, and need not", c, short)
+		}
+		cs, ss := set(c), set(short)
+		for id := range cs {
+			if ss[id] && !cs[id] {
+				t.Fatalf("%s covers less than %s", c, short)
+			}
+		}
+	}
+}
+
+// TestCoarse joins the ranges that are nearest to each other.
+func TestCoarse(t *testing.T) {
+	far := Ranges{{1, 1}, {5, 6}, {8, 8}, {20, 20}, {22, 25}}
+	for most, want := range map[int]Ranges{
+		5: far, 4: {{1, 1}, {5, 8}, {20, 20}, {22, 25}}, 3: {{1, 1}, {5, 8}, {20, 25}}, 2: {{1, 8}, {20, 25}}, 1: {{1, 25}},
+	} {
+		if got := far.coarse(most); !slices.Equal(got, want) {
+			t.Errorf("in %d ranges: %v, want %v", most, got, want)
 		}
 	}
 }

@@ -80,11 +80,17 @@ func (e *Emitter) Append(pos Cursor, events []Event) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	reached := e.trail.reach(pos, ids)
+	leg := e.trail.reach(pos, ids)
+	late := leg.late(ids)
+	leg = leg.short(late)
 	for i := range events {
-		f := NewFrame(&events[i], e.trail.step(reached, ids[i]))
+		f := NewFrame(&events[i], leg.after(ids[i]))
+		if i < late || i == len(events)-1 {
+			f.holes = len(f.Cursor.Holes) // the others' are parts of the last one's
+		}
 		e.ring = append(e.ring, f)
 		e.bytes += f.size()
+		e.trail.at = f.Cursor
 	}
 	e.signal()
 }

@@ -5,10 +5,6 @@ import (
 	"unicode/utf8"
 )
 
-// maxSentCursor is the longest cursor sent, in bytes. Beyond it the frame goes
-// without an id: the client then keeps an older cursor, which is still exact.
-const maxSentCursor = 4000
-
 // Frame is one event, encoded once and shared by all who send it.
 type Frame struct {
 	// ID is the event's id.
@@ -20,14 +16,15 @@ type Frame struct {
 	// Cursor is what a viewer has who was sent everything up to this frame.
 	Cursor Cursor
 
-	sse  []byte // the whole SSE frame
-	json int    // where in it the JSON begins; it ends two line feeds before the end
+	sse   []byte // the whole SSE frame
+	json  int    // where in it the JSON begins; it ends two line feeds before the end
+	holes int    // of cursors, that are in memory for this frame
 }
 
 // NewFrame encodes an event. After it, a viewer has what c covers.
 func NewFrame(e *Event, c Cursor) Frame {
 	const around = 160 // names, numbers and punctuation
-	return newFrame(make([]byte, 0, around+len(e.Job)+len(e.Message)+len(e.Message)/16+len(e.Severity)), e, c)
+	return newFrame(make([]byte, 0, around+3*len(c.Holes)+len(e.Job)+len(e.Message)+len(e.Message)/16+len(e.Severity)), e, c)
 }
 
 // newFrame encodes an event into b.
@@ -60,15 +57,14 @@ func (f *Frame) JSON() []byte { return f.sse[f.json : len(f.sse)-2] }
 // size is what the frame occupies in memory, in bytes.
 func (f *Frame) size() int {
 	const overhead = 96
-	return overhead + cap(f.sse) + 16*len(f.Cursor.Holes)
+	return overhead + cap(f.sse) + 16*f.holes
 }
 
 func appendID(b []byte, c Cursor) []byte {
-	start := len(b)
 	b = append(b, "id: "...)
-	b = c.Append(b)
-	if len(b)-start > maxSentCursor {
-		return b[:start]
+	start := len(b)
+	if b = c.Append(b); len(b)-start > maxSentCursor {
+		b = c.short().Append(b[:start])
 	}
 	return append(b, '\n')
 }

@@ -1,6 +1,9 @@
 package joblog
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // Range is the ids from Lo to Hi, both included.
 type Range struct{ Lo, Hi int64 }
@@ -90,4 +93,28 @@ func (r Ranges) merge(apart func(lo, hi int64) bool) Ranges {
 		}
 	}
 	return out
+}
+
+// coarse is the set with more ids, so that it has no more ranges than most, 1 at
+// least: those nearest to each other are joined. It shares nothing with r unless
+// it is r.
+func (r Ranges) coarse(most int) Ranges {
+	joins := len(r) - most
+	if joins <= 0 {
+		return r
+	}
+	gaps := make([]int64, len(r)-1)
+	for i := range gaps {
+		gaps[i] = r[i+1].Lo - r[i].Hi
+	}
+	slices.Sort(gaps)
+	widest := gaps[joins-1]
+	below, _ := slices.BinarySearch(gaps, widest)
+	even := joins - below // how many of the widest are joined
+	return r.merge(func(lo, hi int64) bool {
+		if hi-lo == widest {
+			even--
+		}
+		return hi-lo > widest || hi-lo == widest && even < 0
+	})
 }

@@ -69,7 +69,8 @@ type Stream struct {
 	page    []Event  // not live: read for this viewer alone and not yet pulled
 	coming  *reading // not live: the page after page, while page is sent; nil if there is none
 	scratch []byte   // not live: where rows are encoded
-	pos     Cursor   // not live: target as the trail sees it after page
+	leg     leg      // not live: of page
+	short   leg      // not live: leg, for ids
 	last    bool     // not live: page is the last one up to target
 	latest  Cursor   // live: of the last frame passed
 	ahead   bool     // live: the viewer may have rows that frames' cursors do not cover
@@ -152,15 +153,17 @@ func (s *Stream) pullPage(ctx context.Context, b []byte) ([]byte, State, error) 
 	}
 	s.trail.arrive(s.target)
 	s.trail.own = nil // what it was for is over
+	s.leg, s.short = leg{}, leg{}
 	s.live, s.sheet, s.page, s.scratch, s.latest, s.ahead = true, nil, nil, nil, s.trail.at, true
 	return b, More, nil
 }
 
 func (s *Stream) appendRow(b []byte, e *Event) []byte {
-	c := s.trail.step(s.pos, e.ID)
+	s.trail.at = s.leg.after(e.ID)
 	if !s.opts.wants(rankOf(e.Severity), e.Millis()) {
 		return b
 	}
+	c := s.short.after(e.ID)
 	f := newFrame(s.scratch[:0], e, c) // nobody shares it
 	s.scratch = f.sse
 	s.rows++
@@ -187,9 +190,10 @@ func (s *Stream) readPage(ctx context.Context) error {
 	for i := range ids {
 		ids[i] = page.Events[i].ID
 	}
-	s.pos = s.trail.reach(s.target, ids)
+	s.leg = s.trail.reach(s.target, ids)
+	s.short = s.leg.short(0) // they are made one at a time
 	if page.More && len(ids) > 0 {
-		s.readAhead(ctx, s.trail.at.Union(s.pos.Clip(ids[len(ids)-1])))
+		s.readAhead(ctx, s.leg.after(ids[len(ids)-1]))
 	}
 	return nil
 }

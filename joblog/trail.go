@@ -18,27 +18,57 @@ type trail struct {
 	own   []int64 // ids of delivered rows, ascending
 }
 
-// reach prepares for the delivery of rows with these ids, ascending, after
-// which nothing but pos's holes is missing up to the last of them. It returns
-// pos as this job sees it, to be given to step with each id.
-func (t *trail) reach(pos Cursor, ids []int64) Cursor {
+// reach is the leg of the delivery of rows with these ids, ascending, after
+// which nothing but pos's holes is missing up to the last of them.
+func (t *trail) reach(pos Cursor, ids []int64) leg {
 	if len(pos.Holes) == 0 {
 		t.own = t.own[:0]
-		return pos
+	} else {
+		t.remember(ids, pos.Holes[0].Lo)
+		pos.Holes = pos.Holes.merge(t.apart)
 	}
-	t.remember(ids, pos.Holes[0].Lo)
-	return Cursor{N: pos.N, Holes: pos.Holes.merge(t.apart)}
-}
-
-// step is the cursor after the row with this id. Rows are delivered ascending,
-// so up to id only pos's holes are missing; above it, what at lacked before.
-func (t *trail) step(pos Cursor, id int64) Cursor {
-	t.at = t.at.Union(pos.Clip(id))
-	return t.at
+	return leg{from: t.at, to: t.at.Union(pos)}
 }
 
 // arrive is the cursor of a viewer who has all that pos covers.
-func (t *trail) arrive(pos Cursor) Cursor { return t.step(t.reach(pos, nil), pos.N) }
+func (t *trail) arrive(pos Cursor) Cursor {
+	t.at = t.reach(pos, nil).to
+	return t.at
+}
+
+// leg is the part of a trail that one tick or page makes: what a viewer has
+// before its rows, and after them.
+type leg struct{ from, to Cursor }
+
+// after is the cursor after the row with this id. Rows are delivered ascending:
+// up to id all is as it will be, above it as it was. Cursors above from are
+// parts of to, and take no memory of their own.
+func (l leg) after(id int64) Cursor {
+	if id >= l.from.N {
+		return l.to.Clip(id)
+	}
+	return l.to.splice(id, l.from)
+}
+
+// maxSplices bounds the holes in all cursors of a leg's late rows, which are
+// not parts of one.
+const maxSplices = 1 << 19
+
+// short is a leg whose cursors can be sent, and do not take too much memory if
+// so many of its rows are late.
+func (l leg) short(late int) leg {
+	most := max(maxSplices/max(late, 1), 1)
+	l.from, l.to = l.from.short(), l.to.short()
+	l.from.Holes, l.to.Holes = l.from.Holes.coarse(most), l.to.Holes.coarse(most)
+	return l
+}
+
+// late is how many of some ids, ascending, are of rows that come after such with
+// higher ids.
+func (l leg) late(ids []int64) int {
+	n, _ := slices.BinarySearch(ids, l.from.N)
+	return n
+}
 
 // remember adds ids to own and forgets those below low: no hole is there, so
 // none will be merged there.
