@@ -19,9 +19,12 @@ func (s *scenario) hurt(t *testing.T, r *rand.Rand) {
 func (s *scenario) fault(t *testing.T, r *rand.Rand) {
 	s.faults.Lock()
 	defer s.faults.Unlock()
+	if s.stop.Err() != nil {
+		return // others' faults took too long
+	}
 	node := s.nodes[r.IntN(2)]
 	var kind string
-	switch n := r.IntN(30); {
+	switch n := r.IntN(34); {
 	case n < 8:
 		kind = "sessions of readers ended"
 		s.terminate(t, "caddyjobs", 100)
@@ -39,6 +42,11 @@ func (s *scenario) fault(t *testing.T, r *rand.Rand) {
 		node.kill(t)
 		pause(t.Context(), time.Duration(r.IntN(300))*time.Millisecond)
 		node.start(t)
+	case n < 32:
+		kind = "all viewers left"
+		s.door.shut(func() { pause(t.Context(), linger+time.Duration(100+r.IntN(200))*time.Millisecond) })
+	case !s.kills:
+		return
 	default:
 		kind = "Postgres killed"
 		s.server.Kill9(t)

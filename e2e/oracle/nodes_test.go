@@ -13,60 +13,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/caddyjobs/caddyjobs/internal/testcaddy"
-	"github.com/caddyjobs/caddyjobs/internal/testdb"
 )
-
-// extras are beside the schema that the binary prints: messages are unique, so
-// that a row that is there already can be written again in vain.
-const extras = `CREATE UNIQUE INDEX ON vibe_events (event_message)`
-
-func newWorld(t *testing.T) *world {
-	t.Helper()
-	binary, err := testcaddy.Build("caddy-oracle", "-race")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{server: testdb.Start(t, "18")}
-	w.dsn = w.server.Database(t)
-	w.createSchema(t, binary)
-	for i := range w.nodes {
-		w.nodes[i] = newNode(t, binary, w.dsn)
-	}
-	return w
-}
-
-// createSchema runs what `caddy jobs schema postgres` prints.
-func (w *world) createSchema(t *testing.T, binary string) {
-	t.Helper()
-	script, err := exec.Command(binary, "jobs", "schema", "postgres").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := pgx.Connect(t.Context(), w.dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
-	// In one transaction, which an index can be made in if it may lock.
-	text := strings.Replace(string(script), " CONCURRENTLY", "", 1) + extras
-	if _, err := conn.Exec(t.Context(), text, pgx.QueryExecModeSimpleProtocol); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // node is one Caddy, which may be killed.
 type node struct {
-	binary, dsn, home, port string
+	binary, home, port string
+	grounds            []*ground
 
 	cmd    *exec.Cmd
 	exited chan struct{}
 	client *http.Client // of its admin API
 }
 
-func newNode(t *testing.T, binary, dsn string) *node {
+func newNode(t *testing.T, binary string, grounds []*ground) *node {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -78,7 +38,7 @@ func newNode(t *testing.T, binary, dsn string) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{binary: binary, dsn: dsn, home: home, port: port}
+	n := &node{binary: binary, grounds: grounds, home: home, port: port}
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(home, "admin"))
 	}}
@@ -88,26 +48,33 @@ func newNode(t *testing.T, binary, dsn string) *node {
 	return n
 }
 
+// caddyfile has a store for each ground, whose rings are tiny: viewers who do
+// not read at once read from the store.
 func (n *node) caddyfile(heartbeat int) string {
+	var stores, logs strings.Builder
+	for _, g := range n.grounds {
+		fmt.Fprintf(&stores, "\t\tstore postgres %s {\n\t\t\tdsn %q\n\t\t\t%s\n\t\t}\n", g.name, g.dsn, g.option)
+		fmt.Fprintf(&logs, "\tjobs_logs {\n\t\tstore %s\n\t\tpath /%[1]s/{id}\n\t}\n", g.name)
+	}
 	return fmt.Sprintf(`{
 	admin unix/%s/admin
 	persist_config off
 	auto_https off
 	jobs {
-		store postgres {
-			dsn %q
-		}
-		heartbeat %ds
-		linger 1s
+%s		heartbeat %ds
+		linger %s
+		history %dKiB
 	}
 }
 http://localhost:%s {
 	bind 127.0.0.1
 	respond /ping pong
-	jobs_logs
+%s}
+`, n.home, &stores, heartbeat, linger, 64*len(n.grounds), n.port, &logs)
 }
-`, n.home, n.dsn, heartbeat, n.port)
-}
+
+// linger is how long a node knows of a job that has ended.
+const linger = 200 * time.Millisecond
 
 // start starts the process, and waits until it serves.
 func (n *node) start(t *testing.T) {

@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -18,7 +21,7 @@ import (
 type viewer struct {
 	*scenario
 	name int
-	job  string
+	job  *job
 
 	last     string // the id
 	got      map[int64]string
@@ -29,9 +32,14 @@ type viewer struct {
 	ended    bool
 }
 
-// client has no timeout: streams are long. Each viewer has its own connections.
+// client has no timeout: streams are long. Each viewer has its own connections,
+// of which the kernel takes little that nobody reads.
 func newClient() (*http.Client, func()) {
-	transport := &http.Transport{DisableCompression: true}
+	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		cerr := c.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) })
+		return errors.Join(cerr, err)
+	}}
+	transport := &http.Transport{DisableCompression: true, DialContext: dialer.DialContext}
 	return &http.Client{Transport: transport}, transport.CloseIdleConnections
 }
 
@@ -43,7 +51,7 @@ func (v *viewer) watch(ctx context.Context, r *rand.Rand) {
 	var deadline <-chan time.Time
 	for !v.ended {
 		select {
-		case <-v.done:
+		case <-v.job.ended:
 			if deadline == nil {
 				deadline = time.After(patience)
 			}
@@ -65,19 +73,21 @@ func (v *viewer) watch(ctx context.Context, r *rand.Rand) {
 // connection is one request, which the viewer may drop, or not read for a
 // while.
 func (v *viewer) connection(ctx context.Context, client *http.Client, r *rand.Rand) {
+	ctx, out := v.door.enter(ctx)
+	defer out()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if r.IntN(3) > 0 { // it drops it, unless the log is about to end
 		drop := time.AfterFunc(time.Duration(r.IntN(400))*time.Millisecond, func() {
 			select {
-			case <-v.done:
+			case <-v.job.ended:
 			default:
 				cancel()
 			}
 		})
 		defer drop.Stop()
 	}
-	url := fmt.Sprintf("http://localhost:%s/jobs/%s/logs", v.nodes[r.IntN(2)].port, v.job)
+	url := fmt.Sprintf("http://localhost:%s/%s/%s", v.nodes[r.IntN(2)].port, v.ground.name, v.job.name)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		v.problems = append(v.problems, err.Error())
@@ -106,12 +116,12 @@ func (v *viewer) connection(ctx context.Context, client *http.Client, r *rand.Ra
 func (v *viewer) read(ctx context.Context, resp *http.Response, r *rand.Rand) {
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, 1<<20)
-	id, event, data := v.last, "", ""
+	id, event, data, named := v.last, "", "", false
 	for lines.Scan() {
 		field, value, _ := strings.Cut(lines.Text(), ": ")
 		switch field {
 		case "id":
-			id = value
+			id, named = value, true
 			v.cursors = append(v.cursors, len(value))
 		case "event":
 			event = value
@@ -120,17 +130,17 @@ func (v *viewer) read(ctx context.Context, resp *http.Response, r *rand.Rand) {
 		case "":
 			if lines.Text() == "" {
 				v.last = id
-				v.dispatch(event, data)
-				event, data = "", ""
+				v.dispatch(event, data, named)
+				event, data, named = "", "", false
 			}
 		}
-		if r.IntN(2000) == 0 { // it does not read for a while
-			pause(ctx, time.Duration(r.IntN(200))*time.Millisecond)
+		if r.IntN(1000) == 0 { // it does not read for a while
+			pause(ctx, time.Duration(r.IntN(1000))*time.Millisecond)
 		}
 	}
 }
 
-func (v *viewer) dispatch(event, data string) {
+func (v *viewer) dispatch(event, data string, named bool) {
 	switch event {
 	case "":
 	case "gap":
@@ -163,7 +173,10 @@ func (v *viewer) dispatch(event, data string) {
 	if _, again := v.got[m.Log.ID]; again {
 		v.twice = append(v.twice, m.Log.ID)
 	}
-	if m.Log.Job != v.job {
+	if !named {
+		v.problems = append(v.problems, fmt.Sprintf("row %d has no id", m.Log.ID))
+	}
+	if m.Log.Job != v.job.name {
 		v.problems = append(v.problems, "a row of "+m.Log.Job)
 	}
 	v.got[m.Log.ID] = m.Log.Message
@@ -190,7 +203,7 @@ func (v *viewer) check(t *testing.T, want map[int64]string) bool {
 	slices.Sort(phantom)
 	same := len(lost)+len(phantom)+len(v.twice)+len(v.problems) == 0
 	if !same {
-		t.Errorf("seed %d, viewer %d of %s: of %d rows lost %v, twice %v, not in the table %v, %q; its last id is %s", v.seed, v.name, v.job, len(want), lost, v.twice, phantom, v.problems, v.last)
+		t.Errorf("seed %d, viewer %d of %s: of %d rows lost %v, twice %v, not in the table %v, %q; its last id is %s", v.seed, v.name, v.job.name, len(want), lost, v.twice, phantom, v.problems, v.last)
 	}
 	return same
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,6 +19,8 @@ type writer struct {
 	conn   *pgx.Conn
 	serial int
 	twin   string // a message that was written before
+	mine   []*job // it may write to, and holds the gates of
+	loose  bool   // it holds them for a statement only
 }
 
 // write writes transactions until the scenario stops.
@@ -25,42 +28,116 @@ func (w *writer) write(ctx context.Context) {
 	for w.stop.Err() == nil && ctx.Err() == nil {
 		if w.conn == nil || w.conn.IsClosed() {
 			var err error
-			if w.conn, err = w.connect(ctx); err != nil {
+			if w.conn, err = w.open(ctx); err != nil {
 				w.conn = nil
 				pause(w.stop, 20*time.Millisecond)
 				continue
 			}
 		}
 		w.serial++
-		if err := w.transaction(ctx); err != nil && !w.conn.IsClosed() {
-			_, _ = w.conn.Exec(ctx, "ROLLBACK")
-		}
-		pause(w.stop, time.Duration(w.random.IntN(60))*time.Millisecond)
+		w.transaction(ctx)
+		pause(w.stop, time.Duration(w.random.IntN(w.idle()))*time.Millisecond)
 	}
 	if w.conn != nil {
 		_ = w.conn.Close(ctx)
 	}
 }
 
-const insertOne = `INSERT INTO vibe_events (task_id, event_message, severity, event_time) VALUES ($1, $2, 'info', 1234567890)`
-
-// transaction makes one of the kinds there are.
-func (w *writer) transaction(ctx context.Context) error {
-	kinds := []func(context.Context) error{
-		w.single, w.single, w.nested, w.nested, w.burn, w.prepared, w.copied, w.bulk, w.slow, w.update, w.caught, w.twins, w.long,
+// idle is the longest time between two transactions, in milliseconds.
+func (w *writer) idle() int {
+	if w.ordinary {
+		return 30
 	}
-	return kinds[w.random.IntN(len(kinds))](ctx)
+	return 60
 }
 
-func (w *writer) job() string { return w.jobs[w.random.IntN(len(w.jobs))] }
+// open makes the writer's session.
+func (w *writer) open(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := w.connect(ctx)
+	if err == nil && w.late && w.random.IntN(2) == 0 {
+		_, err = conn.Exec(ctx, `SET synchronous_commit = off`)
+	}
+	return conn, err
+}
+
+// transaction makes one of the kinds there are. Those that take long may have
+// rows of a job under way when that ends, if the scenario is of that kind.
+func (w *writer) transaction(ctx context.Context) {
+	long := []func(context.Context) error{w.nested, w.nested, w.burn, w.prepared, w.long}
+	short := []func(context.Context) error{w.single, w.single, w.copied, w.bulk, w.slow, w.update, w.caught, w.twins}
+	do, n := w.usual, w.random.IntN(len(long)+len(short))
+	switch {
+	case w.ordinary:
+	case n < len(long):
+		do, w.loose = long[n], w.early
+	default:
+		do = short[n-len(long)]
+	}
+	defer func() { w.loose = false }()
+	if !w.loose {
+		if w.take(); len(w.mine) == 0 {
+			return // all have ended
+		}
+		defer w.give()
+	}
+	pid := w.conn.PgConn().PID()
+	if err := do(ctx); err == nil {
+		return
+	}
+	if !w.conn.IsClosed() {
+		_, _ = w.conn.Exec(ctx, "ROLLBACK")
+	}
+	if w.conn.IsClosed() {
+		_ = w.gone(ctx, pid) // else it may still write
+	}
+}
+
+// take holds the gates of the jobs that have not ended.
+func (w *writer) take() {
+	for _, j := range w.jobs {
+		if j.gate.TryRLock() {
+			w.mine = append(w.mine, j)
+		}
+	}
+}
+
+func (w *writer) give() {
+	for _, j := range w.mine {
+		j.gate.RUnlock()
+	}
+	w.mine = w.mine[:0]
+}
+
+func (w *writer) job() string { return w.mine[w.random.IntN(len(w.mine))].name }
 
 func (w *writer) message(i int) string {
 	w.twin = fmt.Sprintf("%d/%d/%d/%d", w.seed, w.name, w.serial, i)
 	return w.twin
 }
 
+const (
+	insertOne = `INSERT INTO vibe_events (task_id, event_message, severity, event_time) VALUES ($1, $2, $3, 1234567890)`
+	// insertMany takes a job, the beginning of the messages and their number.
+	insertMany = `INSERT INTO vibe_events (task_id, event_message, severity, event_time)
+		SELECT $1, $2 || i, 'info', 1234567890 FROM generate_series(1, $3::int) i`
+)
+
+// insert writes one row, now and then by another name of the table.
 func (w *writer) insert(ctx context.Context, i int) error {
-	_, err := w.conn.Exec(ctx, insertOne, w.job(), w.message(i))
+	if w.loose {
+		if w.take(); len(w.mine) == 0 {
+			return nil
+		}
+		defer w.give()
+	}
+	into, severity := "vibe_events", []string{"info", "info", "info", "debug"}[w.random.IntN(4)]
+	if w.others != nil && w.random.IntN(4) == 0 {
+		into = w.others[w.random.IntN(len(w.others))] // a partition may refuse it
+	}
+	if w.ordinary {
+		severity = "info"
+	}
+	_, err := w.conn.Exec(ctx, strings.Replace(insertOne, "vibe_events", into, 1), w.job(), w.message(i), severity)
 	return err
 }
 
@@ -74,6 +151,24 @@ func (w *writer) exec(ctx context.Context, statements ...string) error {
 }
 
 func (w *writer) single(ctx context.Context) error { return w.insert(ctx, 0) }
+
+// usual is a transaction of ordinary load.
+func (w *writer) usual(ctx context.Context) error {
+	if err := w.exec(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	rows := 1 + w.random.IntN(4)
+	for i := range rows {
+		if err := w.insert(ctx, i); err != nil {
+			return err
+		}
+		pause(ctx, time.Duration(w.random.IntN(30/rows))*time.Millisecond)
+	}
+	if w.random.IntN(10) == 0 {
+		return w.exec(ctx, "ROLLBACK")
+	}
+	return w.exec(ctx, "COMMIT")
+}
 
 // nested writes under savepoints, of which some are rolled back.
 func (w *writer) nested(ctx context.Context) error {
@@ -137,14 +232,13 @@ func (w *writer) prepared(ctx context.Context) error {
 
 func (w *writer) copied(ctx context.Context) error {
 	n := 1 + w.random.IntN(300)
-	_, err := w.conn.CopyFrom(ctx, pgx.Identifier{"vibe_events"}, []string{"task_id", "event_message", "severity", "event_time"},
+	_, err := w.conn.CopyFrom(ctx, pgx.Identifier{w.table}, []string{"task_id", "event_message", "severity", "event_time"},
 		pgx.CopyFromSlice(n, func(i int) ([]any, error) { return []any{w.job(), w.message(i), "info", 1234567890}, nil }))
 	return err
 }
 
 func (w *writer) bulk(ctx context.Context) error {
-	_, err := w.conn.Exec(ctx, `INSERT INTO vibe_events (task_id, event_message, severity, event_time)
-		SELECT $1, $2 || i, 'info', 1234567890 FROM generate_series(1, $3::int) i`, w.job(), w.message(0)+"/", 1+w.random.IntN(500))
+	_, err := w.conn.Exec(ctx, insertMany, w.job(), w.message(0)+"/", 1+w.random.IntN(500))
 	return err
 }
 
@@ -172,7 +266,7 @@ func (w *writer) caught(ctx context.Context) error {
 
 // twins writes a row that is there already, which only takes an id.
 func (w *writer) twins(ctx context.Context) error {
-	_, err := w.conn.Exec(ctx, insertOne+` ON CONFLICT DO NOTHING`, w.job(), w.twin)
+	_, err := w.conn.Exec(ctx, insertOne+` ON CONFLICT DO NOTHING`, w.job(), w.twin, "info")
 	return err
 }
 
