@@ -10,18 +10,21 @@ import (
 
 // counts are what the seeds came to.
 type counts struct {
-	mu                                      sync.Mutex
-	seeds, rows, deliveries, resumes, inner int // inner: ends beside other jobs' writers
-	faults                                  map[string]int
-	cursors                                 map[string][]int // lengths, by kind of seed
+	mu                               sync.Mutex
+	seeds, rows, deliveries, resumes int
+	ends                             int // beside other jobs' writers
+	late                             int // rows that were committed after the ends of their jobs
+	faults                           map[string]int
+	cursors                          map[string][]int // lengths, by kind of seed
 }
 
 func (c *counts) add(s *scenario, want map[string]map[int64]string, watching []*viewer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seeds++
-	for _, rows := range want {
-		c.rows += len(rows)
+	for _, j := range s.jobs {
+		c.rows += len(want[j.name])
+		c.late += len(want[j.name]) - j.rows
 	}
 	if c.cursors == nil {
 		c.cursors = map[string][]int{}
@@ -46,7 +49,7 @@ func (c *counts) fault(kind string) {
 func (c *counts) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.inner++
+	c.ends++
 }
 
 func (c *counts) String() string {
@@ -59,8 +62,8 @@ func (c *counts) String() string {
 	for _, kind := range slices.Sorted(maps.Keys(c.cursors)) {
 		fmt.Fprintf(&cursors, "\n\tids of %s: %s", kind, lengths(c.cursors[kind]))
 	}
-	return fmt.Sprintf("%d seeds, %d rows, %d deliveries, %d resumes, %d ends beside writers%s%s",
-		c.seeds, c.rows, c.deliveries, c.resumes, c.inner, &faults, &cursors)
+	return fmt.Sprintf("%d seeds, %d rows, %d deliveries, %d resumes, %d ends beside writers, %d rows later than ends%s%s",
+		c.seeds, c.rows, c.deliveries, c.resumes, c.ends, c.late, &faults, &cursors)
 }
 
 // lengths says how some lengths are distributed.

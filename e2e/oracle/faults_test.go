@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,12 +18,7 @@ func (s *scenario) hurt(t *testing.T, r *rand.Rand) {
 }
 
 func (s *scenario) fault(t *testing.T, r *rand.Rand) {
-	s.faults.Lock()
-	defer s.faults.Unlock()
-	if s.stop.Err() != nil {
-		return // others' faults took too long
-	}
-	node := s.nodes[r.IntN(2)]
+	node, ground := s.nodes[r.IntN(2)], s.ground
 	var kind string
 	switch n := r.IntN(34); {
 	case n < 8:
@@ -36,24 +32,40 @@ func (s *scenario) fault(t *testing.T, r *rand.Rand) {
 		s.terminate(t, s.app(), 1)
 	case n < 26:
 		kind = "config reloaded"
-		node.reload(t, 1+r.IntN(5))
+		s.alone(&node.faults, func() { node.reload(t, 1+r.IntN(5)) })
 	case n < 28:
 		kind = "node killed"
-		node.kill(t)
-		pause(t.Context(), time.Duration(r.IntN(300))*time.Millisecond)
-		node.start(t)
+		s.alone(&node.faults, func() {
+			node.kill(t)
+			pause(t.Context(), time.Duration(r.IntN(300))*time.Millisecond)
+			node.start(t)
+		})
 	case n < 32:
 		kind = "all viewers left"
-		s.door.shut(func() { pause(t.Context(), linger+time.Duration(100+r.IntN(200))*time.Millisecond) })
-	case !s.kills:
-		return
-	default:
+		s.alone(&ground.faults, func() {
+			s.door.shut(func() { pause(t.Context(), linger+time.Duration(100+r.IntN(200))*time.Millisecond) })
+		})
+	case s.kills:
 		kind = "Postgres killed"
-		s.server.Kill9(t)
-		pause(t.Context(), time.Duration(r.IntN(300))*time.Millisecond)
-		s.server.Restart(t)
+		s.alone(&ground.faults, func() {
+			s.server.Kill9(t)
+			pause(t.Context(), time.Duration(r.IntN(300))*time.Millisecond)
+			s.server.Restart(t)
+		})
+	default:
+		return
 	}
 	s.count.fault(kind)
+}
+
+// alone makes a fault beside no other of the same thing, unless the writers
+// have finished meanwhile.
+func (s *scenario) alone(thing *sync.Mutex, fault func()) {
+	thing.Lock()
+	defer thing.Unlock()
+	if s.stop.Err() == nil {
+		fault()
+	}
 }
 
 // terminate ends at most so many sessions of a name.

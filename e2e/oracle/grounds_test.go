@@ -26,6 +26,7 @@ type ground struct {
 	server *testdb.Server
 	dsn    string
 	door   door
+	faults sync.Mutex // one at a time
 }
 
 // asIs is the schema that the binary prints.

@@ -15,6 +15,7 @@ type job struct {
 	name  string
 	gate  sync.RWMutex  // writers hold it for reading; who ends the job keeps it
 	ended chan struct{} // closed when the job has ended
+	rows  int           // visible then
 }
 
 // end ends a job while other jobs are written to, in the transaction of its
@@ -36,8 +37,38 @@ func (s *scenario) end(ctx context.Context, j *job, r *rand.Rand) error {
 			return err
 		}
 	}
+	if s.early {
+		commit := s.straggle(ctx, j, r)
+		defer commit()
+	}
 	rows, first := r.IntN(4), r.IntN(2) == 0
-	return s.insist(ctx, func(conn *pgx.Conn) error { return j.finish(ctx, conn, rows, first) })
+	return s.insist(ctx, func(conn *pgx.Conn) error {
+		if err := j.finish(ctx, conn, rows, first); err != nil {
+			return err
+		}
+		return conn.QueryRow(ctx, `SELECT count(*) FROM vibe_events WHERE task_id = $1`, j.name).Scan(&j.rows)
+	})
+}
+
+// straggle writes rows of a job that are to be committed after its end. If the
+// session breaks there are none.
+func (s *scenario) straggle(ctx context.Context, j *job, r *rand.Rand) (commit func()) {
+	wait, end := time.Duration(r.IntN(500))*time.Millisecond, []string{"COMMIT", "COMMIT", "COMMIT", "ROLLBACK"}[r.IntN(4)]
+	begin, rows := []string{"BEGIN", "BEGIN; SAVEPOINT s"}[r.IntN(2)], 1+r.IntN(5)
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return func() {}
+	}
+	if _, err = conn.Exec(ctx, begin); err == nil {
+		_, err = conn.Exec(ctx, insertMany, j.name, j.name+"/straggler/", rows)
+	}
+	return func() {
+		if err == nil {
+			pause(ctx, wait)
+			_, _ = conn.Exec(ctx, end) // the table tells what became of it
+		}
+		_ = conn.Close(ctx)
+	}
 }
 
 // finish writes the last rows and the state, which may come first. It may be

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ type node struct {
 	binary, home, port string
 	grounds            []*ground
 
+	faults sync.Mutex // one at a time
 	cmd    *exec.Cmd
 	exited chan struct{}
 	client *http.Client // of its admin API
@@ -63,14 +65,14 @@ func (n *node) caddyfile(heartbeat int) string {
 	jobs {
 %s		heartbeat %ds
 		linger %s
-		history %dKiB
+		history 64KiB
 	}
 }
 http://localhost:%s {
 	bind 127.0.0.1
 	respond /ping pong
 %s}
-`, n.home, &stores, heartbeat, linger, 64*len(n.grounds), n.port, &logs)
+`, n.home, &stores, heartbeat, linger, n.port, &logs)
 }
 
 // linger is how long a node knows of a job that has ended.

@@ -74,7 +74,6 @@ func TestOrdinaryLoad(t *testing.T) {
 type world struct {
 	grounds []*ground
 	nodes   [2]*node
-	faults  sync.Mutex // one at a time
 	count   counts
 }
 

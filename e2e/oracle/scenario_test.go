@@ -43,9 +43,9 @@ func (s *scenario) kind() string {
 	case s.ordinary:
 		return "ordinary load"
 	case s.early:
-		return s.ground.name + ", early ends"
+		return s.name + ", early ends"
 	default:
-		return s.ground.name
+		return s.name
 	}
 }
 

@@ -189,7 +189,16 @@ func (w *writer) nested(ctx context.Context) error {
 		}
 		pause(ctx, time.Duration(w.random.IntN(10))*time.Millisecond)
 	}
+	w.hesitate(ctx)
 	return w.exec(ctx, "COMMIT")
+}
+
+// hesitate leaves the transaction open for a while, in which jobs may end that
+// it has written to.
+func (w *writer) hesitate(ctx context.Context) {
+	if w.loose {
+		pause(ctx, time.Duration(w.random.IntN(400))*time.Millisecond)
+	}
 }
 
 // burn takes ids and gives none back.
@@ -221,6 +230,7 @@ func (w *writer) prepared(ctx context.Context) error {
 		return err
 	}
 	pause(ctx, time.Duration(w.random.IntN(100))*time.Millisecond)
+	w.hesitate(ctx)
 	other, err := w.connect(ctx)
 	if err != nil {
 		return err
@@ -288,5 +298,6 @@ func (w *writer) long(ctx context.Context) error {
 		}
 		pause(w.stop, time.Duration(w.random.IntN(80))*time.Millisecond)
 	}
+	w.hesitate(ctx)
 	return w.exec(ctx, []string{"COMMIT", "COMMIT", "COMMIT", "ROLLBACK"}[w.random.IntN(4)])
 }
