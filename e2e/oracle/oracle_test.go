@@ -63,9 +63,10 @@ func TestOrdinaryLoad(t *testing.T) {
 		w.run(t, s)
 	}
 	t.Log(&w.count)
-	for _, lengths := range w.count.cursors {
-		if longest := slices.Max(lengths); longest > preflight {
-			t.Errorf("an id was %d bytes long, want at most %d", longest, preflight)
+	for _, list := range w.count.cursors {
+		slices.Sort(list)
+		if long := list[len(list)*999/1000]; long > preflight {
+			t.Errorf("one id in a thousand is %d bytes long, want at most %d", long, preflight)
 		}
 	}
 }

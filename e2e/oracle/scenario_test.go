@@ -30,7 +30,7 @@ func newScenario(w *world, seed int64) *scenario {
 	r := s.random(0)
 	s.ground = w.grounds[max(0, r.IntN(len(w.grounds)+2)-2)]
 	s.early = s.ground.early && r.IntN(2) == 0
-	s.length = time.Duration(500+r.IntN(1000)) * time.Millisecond
+	s.length = time.Duration(400+r.IntN(800)) * time.Millisecond
 	for i := range 2 + r.IntN(4) {
 		s.jobs = append(s.jobs, &job{name: fmt.Sprintf("%d-%d", seed, i), ended: make(chan struct{})})
 	}
