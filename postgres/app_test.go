@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -70,6 +72,19 @@ func (a *app) setJob(t testing.TB, job, state string) {
 	t.Helper()
 	a.exec(t, `INSERT INTO vibe_tasks (task_id, execution_state) VALUES ($1, $2)
 		ON CONFLICT (task_id) DO UPDATE SET execution_state = $2`, job, state)
+}
+
+// reader is the DSN of a user who may read the tables, and nothing else.
+func (a *app) reader(t testing.TB) string {
+	t.Helper()
+	role := "reader_" + strings.ReplaceAll(strings.ToLower(t.Name()), "/", "_")
+	a.exec(t, fmt.Sprintf(`CREATE ROLE %s LOGIN PASSWORD 'x'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO %[1]s`, role))
+	t.Cleanup(func() { a.exec(t, fmt.Sprintf(`DROP OWNED BY %s; DROP ROLE %[1]s`, role)) })
+	config, err := pgx.ParseConfig(a.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("postgres://%s:x@%s:%d/%s?sslmode=disable", role, config.Host, config.Port, config.Database)
 }
 
 // opened is a store on a database, closed with the test.

@@ -113,7 +113,7 @@ func (a *app) explain(b *testing.B) {
 	s := opened(b, a.dsn)
 	err := s.use(b.Context(), func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
 		var highest int64
-		if err := pool.QueryRow(ctx, l.highest).Scan(&highest); err != nil {
+		if err := pool.QueryRow(ctx, "SELECT max(event_id) FROM vibe_events").Scan(&highest); err != nil {
 			return err
 		}
 		ids := make([]string, 10_000)

@@ -13,11 +13,13 @@ const blindWait = 5 * time.Second
 // locks is what the server says of itself and of its lock table after a read.
 type locks struct {
 	server  string     // tells a server from another one, and from itself started again or promoted
+	backend int32      // the process that answers
 	table   *uint32    // what the events' name now stands for
+	storage string     // files of the table: others once it is emptied or rewritten
 	standby bool       // it replays a primary's changes
 	blind   bool       // nobody tells who holds locks: a standby, or not allowed
 	now     *time.Time // the clock of the writers; on a standby, how far it is replayed
-	newest  *int64     // the sequence's last id, where we may read it
+	newest  *int64     // the sequence's last id; if it may not be read, the highest that is visible
 	xmin    int64
 	xmax    int64
 	writers []string // transactions that hold the lock of a writer on the table

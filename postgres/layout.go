@@ -205,7 +205,9 @@ func (l *layout) inspectIDs(ctx context.Context, pool *pgxpool.Pool, d *Driver, 
 	if !indexed && l.heap {
 		l.warnings = append(l.warnings, named("backlogs are read slowly without an index; make it by: CREATE INDEX CONCURRENTLY ON {events} ({job}, {id})", d.Tables))
 	}
-	if !readable {
+	if sequence != nil && !readable {
+		l.warnings = append(l.warnings, fmt.Sprintf("the sequence %s may not be read: when the newest rows are deleted, logs are shown anew, as if it went back; "+
+			"run: GRANT SELECT ON SEQUENCE %[1]s TO the user of the dsn", *sequence))
 		sequence = nil
 	}
 	l.statements = newStatements(d.Tables, l, sequence)

@@ -23,13 +23,21 @@ const (
 )
 
 func (t *tail) start(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
+	var marks []mark
 	k, err := l.look(ctx, pool, func(b *pgx.Batch) {
-		b.Queue(l.highest).QueryRow(func(r pgx.Row) error { return r.Scan(&t.n) })
+		b.Queue(l.last).Query(func(rows pgx.Rows) (err error) {
+			marks, err = collectMarks(rows)
+			return err
+		})
 	})
 	if err != nil {
 		return err
 	}
-	t.note(l, k)
+	if len(marks) > 0 {
+		t.n = marks[len(marks)-1].id
+	}
+	t.identity.table = l.table
+	t.note(l, k, marks)
 	early := see(k, l.settle, 0)
 	if err := t.await(ctx, pool, l, early); err != nil || early.over && t.exact {
 		return err // all ids up to n are settled

@@ -18,7 +18,8 @@ type statements struct {
 	page     map[pageKind]string
 	tail     map[tailKind]string
 	locks    string // (relations) a row as locks has it
-	highest  string // () the highest visible id
+	last     string // () the rows with the highest ids, as a mark has them
+	marks    string // (ids) the same of these
 	newest   string // () the highest id ever given out; on a standby, the highest there can be
 	gaps     string // (from, to) lows and highs of ids that are not visible
 	fence    string // (from, to, writers) the highest id that is older than the writers; empty for views
@@ -44,7 +45,8 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 	twice := func(text string) string { return sql(sql(text)) } // {size} and the like have names in them
 	s := &statements{
 		jobs:     sql(`SELECT j.{jobid}::text, j.{state}::text, coalesce({owner}, '') FROM {jobs} j WHERE j.{jobid} = ANY($1::text[]::{jobstype}[])`),
-		highest:  sql(`SELECT coalesce(max({id}), 0)::bigint FROM {events}`),
+		last:     twice(marksSQL(fmt.Sprintf("ORDER BY {id} DESC LIMIT %d", maxMarks))),
+		marks:    twice(marksSQL("WHERE {id} = ANY($1::bigint[])")),
 		hasJob:   sql(`SELECT 1 FROM {jobs} WHERE {jobid} = $1::text::{jobstype}`),
 		setState: sql(`UPDATE {jobs} SET {state} = ($2::text)::{statetype} WHERE {jobid} = $1::text::{jobstype}`),
 		lastTime: twice(`SELECT {ms} FROM {events} ORDER BY {id} DESC LIMIT 1`),
@@ -59,7 +61,7 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 			WHERE locktype = 'transactionid' AND virtualtransaction = ANY($3::text[])), 0)), $1)::bigint
 			FROM (SELECT {id} AS id, xmin AS x FROM {events} WHERE {id} > $1 AND {id} <= $2) e`, startOlder))
 	}
-	newest := "NULL::bigint"
+	newest := sql("(SELECT max({id})::bigint FROM {events})")
 	if sequence != nil {
 		newest = "(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM " + *sequence + ")"
 	}
@@ -90,7 +92,8 @@ func locksSQL(t tables.Tables, newest string, blind bool) string {
 		writers = `'{}'::text[]`
 	}
 	return `WITH RECURSIVE r(oid) AS (SELECT unnest($1::oid[]) UNION SELECT i.inhrelid FROM pg_inherits i JOIN r ON i.inhparent = r.oid)
-		SELECT pg_postmaster_start_time()::text || pg_is_in_recovery(), to_regclass('` + strings.ReplaceAll(events, "'", "''") + `')::oid, pg_is_in_recovery(),
+		SELECT pg_postmaster_start_time()::text || pg_is_in_recovery(), pg_backend_pid(), to_regclass('` + strings.ReplaceAll(events, "'", "''") + `')::oid,
+		(SELECT string_agg(coalesce(pg_relation_filenode(oid), 0)::text, ' ' ORDER BY oid) FROM r), pg_is_in_recovery(),
 		CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() ELSE clock_timestamp() END, ` + newest + `,
 		pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint, ` + writers
 }
@@ -120,6 +123,15 @@ func pageSQL(k pageKind) string {
 		FROM (SELECT *, sum(size) OVER (ORDER BY id {dir} ROWS UNBOUNDED PRECEDING) <= greatest(size, {budget}) AS kept FROM (` + source + `) e) p`)
 }
 
+// digest tells a row from another one with its id.
+const digest = `hashtextextended(concat_ws(' ', job, octet_length(msg), left(msg, 500), sev, ms) COLLATE "C", 0)`
+
+// marksSQL is the statement of some rows' marks.
+func marksSQL(which string) string {
+	return `SELECT id, ` + digest + ` FROM (SELECT {id}::bigint AS id, {job}::text AS job, {message}::text AS msg, {sev} AS sev, {ms} AS ms
+		FROM {events} ` + which + `) e ORDER BY id`
+}
+
 // tailSQL is the statement of a tick: in one snapshot the states that are asked
 // for, the rows that fill holes, and the rows above the highest id seen.
 //
@@ -127,7 +139,7 @@ func pageSQL(k pageKind) string {
 //
 // Rows of jobs that are not watched come with an id only, and only where an
 // edge of a gap, or a hole, needs it. A prefix of the rows is kept that fits the
-// budget; the summary says how far it goes.
+// budget; the summary says how far it goes. Of the last ones there are marks.
 func tailSQL(k tailKind) string {
 	watched := "($3::text[] IS NULL)" // it needs a type, even where it is not used
 	if k.filter {
@@ -152,6 +164,9 @@ func tailSQL(k tailKind) string {
 	UNION ALL
 	SELECT 'state', 0, false, false, j.{jobid}::text, j.{state}::text, false, NULL, NULL, 0, 0, 0, 0
 		FROM {jobs} j WHERE j.{jobid} = ANY($4::text[]::{jobstype}[]) AND j.{state}::text = ANY($5::text[])
+	UNION ALL
+	SELECT 'mark', id, false, false, NULL, NULL, false, NULL, NULL, ` + digest + `, 0, 0, 0
+		FROM (SELECT * FROM g WHERE kept ORDER BY id DESC LIMIT ` + fmt.Sprint(maxMarks) + `) m
 	UNION ALL
 	SELECT 'sum', coalesce(max(id) FILTER (WHERE kept AND NOT fill), $1), false, false, NULL, NULL, false, NULL, NULL, 0,
 		count(*) FILTER (WHERE NOT kept), count(*) FILTER (WHERE fill), count(*) FILTER (WHERE NOT fill) FROM g

@@ -3,7 +3,6 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -15,9 +14,6 @@ import (
 
 // maxHoles bounds the holes. Rows above that many wait in the database.
 const maxHoles = 100_000
-
-// errNotSame is why a tail ends whose table is another one.
-var errNotSame = errors.New("the events' name stands for another table than before")
 
 // tail follows the table by id.
 type tail struct {
@@ -31,10 +27,9 @@ type tail struct {
 	stalled   bool       // there are too many holes to go on
 
 	// as of the last tick
-	server string
-	newest int64
-	clock  time.Time
-	exact  bool // holes close by the locks alone
+	identity identity
+	clock    time.Time
+	exact    bool // holes close by the locks alone
 }
 
 // Tail starts to follow the table from its newest visible row. What writers
@@ -72,11 +67,10 @@ func (t *tail) Next(ctx context.Context, w joblog.Watch) (tick joblog.Tick, err 
 		if err != nil {
 			return err
 		}
-		changed, err := t.compare(ctx, pool, l, f.locks)
-		if err != nil {
+		if err := t.identity.compare(ctx, pool, l, f.locks); err != nil {
 			return err
 		}
-		tick = t.apply(l, f, probed, changed)
+		tick = t.apply(l, f, probed)
 		return nil
 	})
 	if err != nil {
@@ -85,47 +79,18 @@ func (t *tail) Next(ctx context.Context, w joblog.Watch) (tick joblog.Tick, err 
 	return tick, nil
 }
 
-// compare reports whether the database is the one that was followed, as far as
-// it was. changed is true if its server is another one, or was started again
-// or promoted. It may return joblog.ErrRewound.
-func (t *tail) compare(ctx context.Context, pool *pgxpool.Pool, l *layout, k *locks) (changed bool, err error) {
-	if k.table == nil || *k.table != l.table {
-		l.doubt.Store(true)
-		return false, fmt.Errorf("%w: %w", joblog.ErrRewound, errNotSame)
-	}
-	changed = k.server != t.server
-	if !changed && k.newest != nil && *k.newest < t.newest {
-		return false, fmt.Errorf("%w: the sequence is at %d, it was at %d", joblog.ErrRewound, *k.newest, t.newest)
-	}
-	// After a crash the sequence may be behind, by ids of which no row was ever
-	// visible; a standby may lag.
-	if !changed || k.standby {
-		return changed, nil
-	}
-	var highest int64
-	if err := pool.QueryRow(ctx, l.highest).Scan(&highest); err != nil {
-		return false, err
-	}
-	if highest < t.n {
-		return false, fmt.Errorf("%w: the highest id is %d, it was %d", joblog.ErrRewound, highest, t.n)
-	}
-	return true, nil
-}
-
 // note remembers what the next tick compares with.
-func (t *tail) note(l *layout, k *locks) {
-	t.server, t.clock = k.server, k.clock()
-	t.exact = l.settle == 0 && !k.blind
-	if k.newest != nil {
-		t.newest = *k.newest
-	}
+func (t *tail) note(l *layout, k *locks, marks []mark) {
+	t.identity.note(k, marks)
+	t.clock, t.exact = k.clock(), l.settle == 0 && !k.blind
 }
 
 // apply takes over what a tick found. The order is the proof: what it read
 // counts with what was known of the writers before, and only then come the
 // lock holders.
-func (t *tail) apply(l *layout, f *found, probed []int, changed bool) joblog.Tick {
-	t.note(l, f.locks)
+func (t *tail) apply(l *layout, f *found, probed []int) joblog.Tick {
+	restarted := t.identity.restarted(f.locks)
+	t.note(l, f.locks, f.marks)
 	before := len(t.holes)
 	t.bury(f, probed)
 	t.pass(l, f)
@@ -133,7 +98,7 @@ func (t *tail) apply(l *layout, f *found, probed []int, changed bool) joblog.Tic
 	if !f.cut {
 		tick.Ended = t.check(l, f)
 	}
-	if changed {
+	if restarted {
 		t.restart(l, f.locks)
 	}
 	t.update(l, f.locks)

@@ -294,20 +294,6 @@ func TestCrash(t *testing.T) {
 	f.compare(a, 0)
 }
 
-// TestRewound empties the table, and its sequence starts again.
-func TestRewound(t *testing.T) {
-	onVersions(t, func(t *testing.T, a *app) {
-		a.setJob(t, "job", "running")
-		a.insert(t, "job", joblog.Event{}, joblog.Event{}, joblog.Event{})
-		f := follow(t, opened(t, a.dsn))
-		a.exec(t, `TRUNCATE vibe_events RESTART IDENTITY`)
-		a.insert(t, "job", joblog.Event{Message: "new"})
-		if err := f.tick(); !errors.Is(err, joblog.ErrRewound) {
-			t.Errorf("after TRUNCATE … RESTART IDENTITY: %v", err)
-		}
-	})
-}
-
 // watchingJob is a joblog.Watching of somebody who watches the job for ever.
 func watchingJob() (jobs []string, changed <-chan struct{}) { return []string{"job"}, nil }
 

@@ -24,6 +24,7 @@ type found struct {
 	states map[string]string
 	cut    bool // a bound ended it: states do not count
 	full   bool // a bound ended the fills
+	marks  []mark
 	locks  *locks
 }
 
@@ -57,7 +58,7 @@ func (t *tail) read(ctx context.Context, pool *pgxpool.Pool, l *layout, w joblog
 func (l *layout) queueLocks(batch *pgx.Batch) *locks {
 	k := new(locks)
 	batch.Queue(l.locks, l.relations).QueryRow(func(r pgx.Row) error {
-		err := r.Scan(&k.server, &k.table, &k.standby, &k.now, &k.newest, &k.xmin, &k.xmax, &k.writers)
+		err := r.Scan(&k.server, &k.backend, &k.table, &k.storage, &k.standby, &k.now, &k.newest, &k.xmin, &k.xmax, &k.writers)
 		k.blind = k.standby || l.blind
 		return err
 	})
@@ -85,6 +86,9 @@ func (f *found) scan(rows pgx.Rows, l *layout, jobs map[string]struct{}) error {
 		switch kind {
 		case "state":
 			f.states[*job] = e.message.String
+			return nil
+		case "mark":
+			f.marks = append(f.marks, mark{e.ID, prev})
 			return nil
 		case "sum":
 			f.n = e.ID
