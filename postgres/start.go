@@ -12,9 +12,9 @@ import (
 )
 
 // How a tail starts beside writers: it waits for them a little, then takes ids
-// that are missing for holes of theirs. It looks back so far; and not beyond a
-// row of a transaction that is older than theirs by so much: ids below it were
-// given out before they began. Should it be wrong, unsettled notices.
+// that are missing for holes of theirs. It looks back so far; and not beyond
+// rows of transactions that are older than theirs by so much and had ended before
+// they began. Should it be wrong, unsettled notices.
 const (
 	startWait  = 250 * time.Millisecond
 	startCheck = 5 * time.Millisecond

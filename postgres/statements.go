@@ -22,7 +22,7 @@ type statements struct {
 	marks    string // (ids) the same of these
 	newest   string // () the highest id ever given out; on a standby, the highest there can be
 	gaps     string // (from, to) lows and highs of ids that are not visible
-	fence    string // (from, to, writers) the highest id that is older than the writers; empty for views
+	fence    string // (from, to, writers) an id below which none is a writer's; empty for views
 	count    string // (jobs, to) the ids of jobs and how many rows they have
 	hasJob   string // (job)
 	setState string // (job, state)
@@ -57,9 +57,7 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 		tail:  map[tailKind]string{},
 	}
 	if l.heap {
-		s.fence = sql(fmt.Sprintf(`SELECT coalesce(max(id) FILTER (WHERE age(x) > %d + coalesce((SELECT max(age(transactionid)) FROM pg_locks
-			WHERE locktype = 'transactionid' AND virtualtransaction = ANY($3::text[])), 0)), $1)::bigint
-			FROM (SELECT {id} AS id, xmin AS x FROM {events} WHERE {id} > $1 AND {id} <= $2) e`, startOlder))
+		s.fence = sql(fenceSQL)
 	}
 	newest := sql("(SELECT max({id})::bigint FROM {events})")
 	if sequence != nil {
@@ -78,6 +76,21 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 		FROM unnest($2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY u(m, s, ms, n) ORDER BY n RETURNING {id}::bigint`)
 	return s
 }
+
+// fenceSQL is the statement of an id below which none is a writer's, as far as
+// it can tell. A transaction that is older than the writers by far may have been
+// open beside them, and have rows above theirs; but only so many are open at
+// once. Where more of them than that have rows from an id on, some had ended
+// before the writers began. A writer that has no transaction's id yet may be
+// older than it looks.
+//
+//	$1, $2 from and to  $3 the writers
+var fenceSQL = fmt.Sprintf(`WITH w AS (
+		SELECT coalesce(max(age(transactionid)), 0) AS age, count(DISTINCT virtualtransaction) = cardinality($3::text[]) AS known FROM pg_locks
+		WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND granted AND virtualtransaction = ANY($3::text[]))
+	SELECT coalesce((SELECT max(id) FROM (SELECT {id}::bigint AS id, xmin AS x FROM {events} WHERE {id} > $1 AND {id} <= $2) e, w
+		WHERE w.known AND age(x) > w.age + %d GROUP BY x ORDER BY 1 DESC
+		OFFSET current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int LIMIT 1), $1)::bigint`, startOlder)
 
 // locksSQL is the second statement of a tick, about the server and about the
 // writers: transactions that hold RowExclusiveLock on the table, a partition of
