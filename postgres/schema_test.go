@@ -75,6 +75,34 @@ func TestTypes(t *testing.T) {
 	})
 }
 
+// TestOddTimes has rows with times that no integer can be: they come without,
+// and so do the rows beside them, live and replayed.
+func TestOddTimes(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		for typ, times := range map[string][]string{
+			"timestamptz": {"infinity", "-infinity", "294276-12-31", "4713-01-01 BC"},
+			"timestamp":   {"infinity", "-infinity"},
+			"float8":      {"NaN", "Infinity", "-Infinity", "1e300", "9.3e18", "-9.3e18"},
+			"numeric":     {"NaN", "Infinity", "-Infinity", "1e300", "9223372036854775808"},
+		} {
+			t.Run(typ, func(t *testing.T) {
+				a.exec(t, `DROP TABLE vibe_events; CREATE TABLE vibe_events (event_id bigserial PRIMARY KEY, task_id text, event_message text, severity text, event_time `+typ+`)`)
+				s := opened(t, a.dsn)
+				f := follow(t, s)
+				for _, at := range times {
+					a.exec(t, `INSERT INTO vibe_events (task_id, event_message, event_time) VALUES ('job', 'odd', '`+at+`'), ('other', 'odd', '`+at+`')`)
+				}
+				f.mustTick()
+				f.compare(a, 0)
+				page, err := s.Read(t.Context(), joblog.Query{Job: "job", UpTo: f.tail.Position()})
+				if err != nil || len(page.Events) != len(times) || page.Events[0].Time != 0 {
+					t.Errorf("the page is %v, %v", page.Events, err)
+				}
+			})
+		}
+	})
+}
+
 // TestWrongTables names what is missing, and the remedy.
 func TestWrongTables(t *testing.T) {
 	onVersions(t, func(t *testing.T, a *app) {

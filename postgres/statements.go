@@ -187,12 +187,17 @@ func tailSQL(k tailKind) string {
 }
 
 // millisOf is the time as an event has it: integers as they are, timestamps in
-// milliseconds.
+// milliseconds. What no integer can be, such as infinity, is none: one such row
+// must not end a statement about all jobs.
 func millisOf(typ string) string {
-	if typ == "timestamptz" || typ == "timestamp" {
-		return "round(extract(epoch FROM {time}) * 1000)::bigint"
+	switch typ {
+	case "timestamptz", "timestamp":
+		return "CASE WHEN isfinite({time}) THEN round(extract(epoch FROM {time}) * 1000)::bigint END"
+	case "numeric", "float8":
+		return "CASE WHEN {time} BETWEEN -9e18 AND 9e18 THEN {time}::bigint END" // NaN is above all
+	default:
+		return "{time}::bigint"
 	}
-	return "{time}::bigint"
 }
 
 // fromMillis is a time in milliseconds as the column has it.
