@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"slices"
 	"time"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
@@ -10,10 +11,11 @@ import (
 const endWait = 5 * time.Second
 
 // end is a terminal state that waits until no row can come that was written
-// before it: its sight is over, and a later read left no hole up to n.
+// before it: its sight is over, and a later read has looked for all that its
+// writers may have left. It has no grace, which is for ids that nobody is known
+// to hold: what is not there when all known writers are gone is as good as lost.
 type end struct {
 	*sight
-	n     int64
 	since time.Time
 }
 
@@ -33,12 +35,12 @@ func (e ends) asked(w joblog.Watch) []string {
 
 // check returns the jobs whose ends a tick has reached. Of a job that goes on,
 // or that nobody watches any more, it forgets the end.
-func (t *tail) check(l *layout, f *found) map[string]string {
+func (t *tail) check(f *found) map[string]string {
 	ended := map[string]string{}
 	for job, e := range t.ends {
 		if _, ok := f.states[job]; !ok {
 			delete(t.ends, job)
-		} else if e.over && !t.open(e.n) || time.Since(e.since) >= endWait {
+		} else if e.over && !t.owing() || time.Since(e.since) >= endWait {
 			ended[job] = f.states[job]
 			delete(t.ends, job)
 		}
@@ -48,19 +50,22 @@ func (t *tail) check(l *layout, f *found) map[string]string {
 			continue
 		}
 		if t.ends[job] == nil {
-			t.ends[job] = &end{see(f.locks, l.settle, t.ticks), t.n, time.Now()}
+			t.ends[job] = &end{see(f.locks, grace{}, t.ticks), time.Now()}
 		}
 	}
 	return ended
 }
 
-// open reports whether there are holes up to n.
-func (t *tail) open(n int64) bool { return len(t.holes) > 0 && t.holes[0].Lo <= n }
+// owing reports whether something may have become of a hole that this tick has
+// not looked for.
+func (t *tail) owing() bool {
+	return slices.ContainsFunc(t.holes, func(h hole) bool { return h.pressing() && h.looked < t.ticks })
+}
 
 // ending reports whether the next tick may reach an end.
 func (t *tail) ending() bool {
 	for _, e := range t.ends {
-		if e.over && !t.open(e.n) {
+		if e.over {
 			return true
 		}
 	}

@@ -37,6 +37,7 @@ func (k *locks) clock() time.Time {
 // of them since. It is over when none of them is left: what they wrote is then
 // visible to every later read, or to none.
 type sight struct {
+	grace
 	at      time.Time
 	writers map[string]struct{} // those that are left
 	xmax    int64               // where nobody tells of writers: what xmin has to reach; 0 until known
@@ -44,22 +45,28 @@ type sight struct {
 	due     int64 // the last tick that found one of the writers gone
 }
 
+// grace is how long a sight is not over, whoever is gone: for writers that had
+// an id, but no lock yet or, where nobody tells of locks, no transaction's id.
+type grace struct{ settle, blind time.Duration }
+
+// grace is that of holes.
+func (l *layout) grace() grace { return grace{l.settle, max(l.settle, blindWait)} }
+
 // see is the sight of a tick after whose read k was found.
-func see(k *locks, settle time.Duration, tick int64) *sight {
-	s := &sight{writers: map[string]struct{}{}, at: k.clock(), due: tick}
+func see(k *locks, g grace, tick int64) *sight {
+	s := &sight{grace: g, writers: map[string]struct{}{}, at: k.clock(), due: tick}
 	for _, w := range k.writers {
 		s.writers[w] = struct{}{}
 	}
-	s.update(k, settle, tick)
+	s.update(k, tick)
 	return s
 }
 
-// update takes over what a later tick found of locks. The sight is not over
-// before it has settled.
-func (s *sight) update(k *locks, settle time.Duration, tick int64) {
+// update takes over what a later tick found of locks.
+func (s *sight) update(k *locks, tick int64) {
 	age := k.clock().Sub(s.at)
 	if k.blind {
-		s.updateBlind(k, age, settle)
+		s.updateBlind(k, age)
 		return
 	}
 	left := map[string]struct{}{}
@@ -71,15 +78,14 @@ func (s *sight) update(k *locks, settle time.Duration, tick int64) {
 	if len(left) < len(s.writers) {
 		s.writers, s.due = left, tick
 	}
-	s.over = len(left) == 0 && age >= settle
+	s.over = len(left) == 0 && age >= s.settle
 }
 
-// updateBlind goes by the ids of transactions. A writer may have an event's id
-// before it has a transaction's, so those count that are under way a while
-// after the sight.
-func (s *sight) updateBlind(k *locks, age, settle time.Duration) {
+// updateBlind goes by the ids of transactions: those count that are under way
+// at the end of the grace.
+func (s *sight) updateBlind(k *locks, age time.Duration) {
 	switch {
-	case age < max(settle, blindWait):
+	case age < s.blind:
 	case s.xmax == 0:
 		s.xmax = k.xmax
 	case k.xmin >= s.xmax:

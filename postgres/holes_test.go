@@ -92,41 +92,6 @@ func TestManyHoles(t *testing.T) {
 	})
 }
 
-// TestEndWaits sets a job's state while a transaction is open whose row has an
-// id above all that are visible: the end comes after the row.
-func TestEndWaits(t *testing.T) {
-	onVersions(t, func(t *testing.T, a *app) {
-		a.setJob(t, "job", "running")
-		f := follow(t, opened(t, a.dsn))
-		a.insert(t, "job", joblog.Event{Message: "a row"})
-		open := a.begin(t)
-		insertIn(t, open)
-		a.setJob(t, "job", "completed")
-		f.mustTick()
-		if f.end != "" {
-			t.Error("the end came before the row of an open transaction")
-		}
-		if err := open.Commit(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		f.mustTick()
-		if f.end != "completed" || len(f.got) != 2 {
-			t.Errorf("the end is %q, after %d rows", f.end, len(f.got))
-		}
-		again := follow(t, opened(t, a.dsn))
-		forever := a.begin(t)
-		insertIn(t, forever)
-		again.mustTick()
-		for _, e := range again.tail.(*tail).ends {
-			e.since = e.since.Add(-endWait)
-		}
-		again.mustTick()
-		if again.end != "completed" {
-			t.Errorf("after %s the end still waits for an open transaction", endWait)
-		}
-	})
-}
-
 // TestBlind reads as a user who may not see who holds locks.
 func TestBlind(t *testing.T) {
 	onVersions(t, func(t *testing.T, a *app) {

@@ -171,14 +171,20 @@ func (l *layout) inspectIDs(ctx context.Context, pool *pgxpool.Pool, d *Driver, 
 			SELECT $1::oid UNION SELECT v.refobjid FROM r JOIN pg_rewrite w ON w.ev_class = r.oid
 			JOIN pg_depend v ON v.classid = 'pg_rewrite'::regclass AND v.objid = w.oid AND v.refclassid = 'pg_class'::regclass
 		), c AS (SELECT attnum, attidentity <> '' OR atthasdef AS has FROM pg_attribute WHERE attrelid = $1 AND attname = $2
-		), s AS (
-			SELECT q.seqrelid, q.seqcache, q.seqincrement FROM c JOIN pg_depend p ON
-				p.refclassid = 'pg_class'::regclass AND p.refobjid = $1 AND p.refobjsubid = c.attnum AND p.deptype = 'i' AND p.classid = 'pg_class'::regclass
-			JOIN pg_sequence q ON q.seqrelid = p.objid
-			UNION ALL
-			SELECT q.seqrelid, q.seqcache, q.seqincrement FROM c JOIN pg_attrdef a ON a.adrelid = $1 AND a.adnum = c.attnum
+		), made AS ( -- the columns that ids may come from: of a view, all that are below it
+			SELECT $1::oid AS rel, attnum AS col, true AS named FROM c
+			UNION SELECT a.attrelid, a.attnum, a.attname = $2 FROM r JOIN pg_rewrite w ON w.ev_class = r.oid
+			JOIN pg_depend v ON v.classid = 'pg_rewrite'::regclass AND v.objid = w.oid AND v.refclassid = 'pg_class'::regclass
+			JOIN pg_attribute a ON a.attrelid = v.refobjid AND a.attnum = v.refobjsubid
+		), maker AS ( -- of identity columns, and of those with a default
+			SELECT p.objid AS oid, m.named FROM made m JOIN pg_depend p ON
+				p.refclassid = 'pg_class'::regclass AND p.refobjid = m.rel AND p.refobjsubid = m.col AND p.deptype = 'i' AND p.classid = 'pg_class'::regclass
+			UNION SELECT p.refobjid, m.named FROM made m JOIN pg_attrdef a ON a.adrelid = m.rel AND a.adnum = m.col
 			JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = a.oid AND p.refclassid = 'pg_class'::regclass
-			JOIN pg_sequence q ON q.seqrelid = p.refobjid LIMIT 1)
+		), q AS (
+			SELECT q.* FROM pg_sequence q WHERE seqrelid IN (SELECT oid FROM maker WHERE named
+				OR NOT EXISTS (SELECT FROM maker o JOIN pg_sequence ON seqrelid = o.oid WHERE o.named))
+		), s AS (SELECT * FROM q WHERE (SELECT count(*) FROM q) = 1)
 		SELECT ARRAY(SELECT oid FROM r), (SELECT has FROM c), s.seqrelid::regclass::text, s.seqcache, s.seqincrement,
 			coalesce(has_sequence_privilege(s.seqrelid, 'SELECT'), false),
 			EXISTS (SELECT FROM pg_index i WHERE i.indrelid = $1 AND i.indkey[0] =
@@ -195,12 +201,12 @@ func (l *layout) inspectIDs(ctx context.Context, pool *pgxpool.Pool, d *Driver, 
 		l.warnings = append(l.warnings, fmt.Sprintf("pg_locks may not be read, so ids that were passed over are given up when all transactions have ended "+
 			"that were open %s later; to go by who writes, run: GRANT SELECT ON pg_catalog.pg_locks TO the user of the dsn", max(l.settle, blindWait)))
 	}
-	if sequence == nil || *cache > 1 || *increment != 1 {
-		l.warnings = append(l.warnings, fmt.Sprintf("the ids of %s are not made one by one by its own sequence (CACHE 1, INCREMENT 1): a row whose id "+
-			"comes more than %s late may be missed by viewers who are connected", d.Events.Table, max(l.settle, settleUnborn)))
+	if why := unborn(sequence, cache, increment); why != "" {
 		if l.settle == 0 {
 			l.settle = settleUnborn
 		}
+		l.warnings = append(l.warnings, fmt.Sprintf("ids of %s need not be made when a row is written, since %s: a row whose id "+
+			"is more than %s old may be missed by viewers who are connected", d.Events.Table, why, l.settle))
 	}
 	if !indexed && l.heap {
 		l.warnings = append(l.warnings, named("backlogs are read slowly without an index; make it by: CREATE INDEX CONCURRENTLY ON {events} ({job}, {id})", d.Tables))
@@ -212,6 +218,21 @@ func (l *layout) inspectIDs(ctx context.Context, pool *pgxpool.Pool, d *Driver, 
 	}
 	l.statements = newStatements(d.Tables, l, sequence)
 	return nil
+}
+
+// unborn is why ids may be older than the lock of whoever writes them; empty if
+// they are not.
+func unborn(sequence *string, cache, increment *int64) string {
+	switch {
+	case sequence == nil:
+		return "no single sequence makes them"
+	case *cache > 1:
+		return fmt.Sprintf("sessions keep %d of them; run: ALTER SEQUENCE %s CACHE 1", *cache, *sequence)
+	case *increment != 1:
+		return fmt.Sprintf("%s makes only some of them (INCREMENT %d), and others may come from elsewhere", *sequence, *increment)
+	default:
+		return ""
+	}
 }
 
 // canonical is a job's id as the database writes it; ok is false if no job can

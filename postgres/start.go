@@ -38,7 +38,7 @@ func (t *tail) start(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
 	}
 	t.identity.table = l.table
 	t.note(l, k, marks)
-	early := see(k, l.settle, 0)
+	early := see(k, l.grace(), 0)
 	if err := t.await(ctx, pool, l, early); err != nil || early.over && t.exact {
 		return err // all ids up to n are settled
 	}
@@ -55,7 +55,7 @@ func (t *tail) start(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
 		b.Queue(l.gaps, base, t.n).Query(func(rows pgx.Rows) error { return t.dig(rows, early) })
 	})
 	if err == nil {
-		early.update(k, l.settle, 0)
+		early.update(k, 0)
 	}
 	return err
 }
@@ -72,7 +72,7 @@ func (t *tail) await(ctx context.Context, pool *pgxpool.Pool, l *layout, early *
 		if err != nil {
 			return err
 		}
-		early.update(k, l.settle, 0)
+		early.update(k, 0)
 	}
 	return nil
 }

@@ -96,12 +96,12 @@ func (t *tail) apply(l *layout, f *found, probed []int) joblog.Tick {
 	t.pass(l, f)
 	tick := joblog.Tick{Events: f.events}
 	if !f.cut {
-		tick.Ended = t.check(l, f)
+		tick.Ended = t.check(f)
 	}
 	if restarted {
-		t.restart(l, f.locks)
+		t.restart(f.locks)
 	}
-	t.update(l, f.locks)
+	t.update(f.locks)
 	t.stand(len(f.fills)+len(f.gaps) > 0 || len(t.holes) != before)
 	tick.Position, tick.More = t.position, f.cut && !t.stalled || t.pressed() || t.ending()
 	slices.SortFunc(tick.Events, func(a, b joblog.Event) int { return cmp.Compare(a.ID, b.ID) })
@@ -116,7 +116,7 @@ func (t *tail) pass(l *layout, f *found) {
 	if len(f.gaps) == 0 {
 		return
 	}
-	now := see(f.locks, l.settle, t.ticks)
+	now := see(f.locks, l.grace(), t.ticks)
 	for _, gap := range f.gaps {
 		t.holes = append(t.holes, hole{gap, now, t.ticks})
 	}
@@ -135,19 +135,18 @@ func (t *tail) sights() []*sight {
 }
 
 // update tells all sights of the lock holders.
-func (t *tail) update(l *layout, k *locks) {
+func (t *tail) update(k *locks) {
 	for _, s := range t.sights() {
-		s.update(k, l.settle, t.ticks)
+		s.update(k, t.ticks)
 	}
 }
 
 // restart forgets who was under way. Of the transactions of a server that was
 // started again, or that another one has taken over from, only prepared ones
 // live on, by other names.
-func (t *tail) restart(l *layout, k *locks) {
-	now := see(k, l.settle, t.ticks)
+func (t *tail) restart(k *locks) {
 	for _, s := range t.sights() {
-		*s = *now
+		*s = *see(k, s.grace, t.ticks)
 	}
 }
 
