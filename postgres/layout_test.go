@@ -49,6 +49,18 @@ func TestUnborn(t *testing.T) {
 	})
 }
 
+// TestAltered alters the sequence of a store that is in use: it is looked at
+// again when connections are new.
+func TestAltered(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.setJob(t, "job", "running")
+		f := follow(t, opened(t, a.dsn))
+		a.exec(t, `ALTER SEQUENCE vibe_events_event_id_seq CACHE 20`)
+		a.exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'caddyjobs' AND datname = current_database()`)
+		f.until("another look", func() bool { return !f.tail.(*tail).exact })
+	})
+}
+
 // TestSettle waits for ids as long as it is configured.
 func TestSettle(t *testing.T) {
 	onVersions(t, func(t *testing.T, a *app) {

@@ -20,6 +20,7 @@ const (
 	startCheck = 5 * time.Millisecond
 	startBack  = 100_000
 	startOlder = 1000 // transactions
+	countTime  = time.Second
 )
 
 func (t *tail) start(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
@@ -104,15 +105,15 @@ type unsettled struct {
 }
 
 // settle counts the old rows of jobs that are newly watched and, once the
-// writers are gone, of all. If they are not as many as were shown, it returns
-// joblog.ErrRewound: viewers get to know, and see the whole log.
+// writers are gone, of all. If there are more than were shown, or nobody can
+// tell in time, it returns joblog.ErrRewound: viewers get to know, and see the
+// whole log.
 func (t *tail) settle(ctx context.Context, pool *pgxpool.Pool, l *layout, jobs map[string]struct{}) error {
 	u := t.unsettled
 	if u == nil {
 		return nil
 	}
-	known := make([]string, 0, len(jobs))
-	var fresh []string
+	var known, fresh []string
 	for job := range jobs {
 		if _, ok := u.counts[job]; ok {
 			known = append(known, job)
@@ -120,45 +121,59 @@ func (t *tail) settle(ctx context.Context, pool *pgxpool.Pool, l *layout, jobs m
 			fresh = append(fresh, job)
 		}
 	}
-	if u.over {
-		counts, err := l.countUpTo(ctx, pool, known, u.base)
-		if err != nil {
-			return err
-		}
-		for _, job := range known {
-			if counts[job] != u.counts[job] {
-				return fmt.Errorf("%w: a transaction that was open before anybody watched has written rows far behind the newest ones", joblog.ErrRewound)
-			}
-		}
-		t.unsettled = nil
-		return nil
+	if !u.over {
+		return u.count(ctx, pool, l, fresh)
 	}
-	if len(fresh) == 0 {
-		return nil
-	}
-	counts, err := l.countUpTo(ctx, pool, fresh, u.base)
-	if err != nil {
+	before := u.counts
+	u.counts = map[string]int64{}
+	if err := u.count(ctx, pool, l, known); err != nil {
+		u.counts = before
 		return err
 	}
-	for _, job := range fresh {
-		u.counts[job] = counts[job]
+	for _, job := range known {
+		if before[job] == uncounted || u.counts[job] == uncounted || u.counts[job] > before[job] {
+			return fmt.Errorf("%w: a transaction that was open before anybody watched may have written rows far behind the newest ones", joblog.ErrRewound)
+		}
 	}
+	t.unsettled = nil
 	return nil
 }
 
-// countUpTo counts the rows of jobs whose ids are at most n. Jobs without any
-// are missing.
-func (l *layout) countUpTo(ctx context.Context, pool *pgxpool.Pool, jobs []string, n int64) (map[string]int64, error) {
-	counts := map[string]int64{}
-	rows, err := pool.Query(ctx, l.count, l.canonicals(l.jobType, jobs), n)
-	if err != nil {
-		return nil, fmt.Errorf("counting old rows: %w", err)
-	}
-	var job string
-	var count int64
-	_, err = pgx.ForEachRow(rows, []any{&job, &count}, func() error {
-		counts[job] = count
+// uncounted is the count of rows that could not be counted in time.
+const uncounted = -1
+
+// count counts the old rows of jobs. It takes no longer than countTime: a table
+// without an index must not keep the ticks of all from ending.
+func (u *unsettled) count(ctx context.Context, pool *pgxpool.Pool, l *layout, jobs []string) error {
+	if len(jobs) == 0 {
 		return nil
+	}
+	counts := map[string]int64{}
+	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', $1, true)`, fmt.Sprint(countTime.Milliseconds())); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, l.count, l.canonicals(l.jobType, jobs), u.base)
+		if err != nil {
+			return err
+		}
+		var job string
+		var count int64
+		_, err = pgx.ForEachRow(rows, []any{&job, &count}, func() error {
+			counts[job] = count
+			return nil
+		})
+		return err
 	})
-	return counts, err
+	late := is(err, "57014")
+	if err != nil && !late {
+		return fmt.Errorf("counting old rows: %w", err)
+	}
+	for _, job := range jobs {
+		u.counts[job] = counts[job]
+		if late {
+			u.counts[job] = uncounted
+		}
+	}
+	return nil
 }

@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
@@ -21,6 +24,7 @@ func TestOldWriter(t *testing.T) {
 		f.mustTick()
 		others := joblog.Watch{Jobs: map[string]struct{}{"other": {}}}
 		nextAll(t, unconcerned.tail, others)
+		a.exec(t, `DELETE FROM vibe_events WHERE event_id < 5`) // of the others, which are no longer to be shown
 		if err := open.Commit(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -37,6 +41,35 @@ func TestOldWriter(t *testing.T) {
 		if unconcerned.tail.(*tail).unsettled != nil {
 			t.Error("the old writers are gone, and it is still not settled")
 		}
+	})
+}
+
+// TestOldRowsUncounted starts beside such a transaction on a table whose rows
+// cannot be counted in time: the ticks go on, and when it ends viewers get to
+// know that nobody knows.
+func TestOldRowsUncounted(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.setJob(t, "job", "running")
+		open := a.begin(t)
+		insertIn(t, open)
+		a.exec(t, `INSERT INTO vibe_events (task_id, event_message) SELECT 'job', 'a row' FROM generate_series(1, $1)`, startBack+10)
+		s := opened(t, a.dsn)
+		f := follow(t, s)
+		err := s.use(t.Context(), func(_ context.Context, _ *pgxpool.Pool, l *layout) error {
+			l.count += ` HAVING pg_sleep(60) IS NOT NULL` // as long as it takes without an index
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.mustTick()
+		if n := f.tail.(*tail).unsettled.counts["job"]; n != uncounted {
+			t.Errorf("%d rows were counted", n)
+		}
+		if err := open.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.until("the gap", func() bool { return errors.Is(f.last, joblog.ErrRewound) })
 	})
 }
 

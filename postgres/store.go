@@ -45,13 +45,13 @@ type Store struct {
 
 	life context.Context // ends with Close
 	end  context.CancelFunc
-	warn sync.Once
 	work sync.WaitGroup // calls in progress; grows under gate only
 
 	gate   chan struct{} // holds one token while the fields below are used
 	pool   *pgxpool.Pool
 	pooled bool    // shared, when the pool was made
 	layout *layout // nil if it was not read yet
+	warned map[string]bool
 	closed bool
 
 	// shared is set once a pooler is found to share sessions between clients:
@@ -61,7 +61,7 @@ type Store struct {
 
 func newStore(cfg Driver, log *slog.Logger) *Store {
 	life, end := context.WithCancel(context.Background())
-	return &Store{cfg: cfg, log: log, life: life, end: end, gate: make(chan struct{}, 1)}
+	return &Store{cfg: cfg, log: log, life: life, end: end, gate: make(chan struct{}, 1), warned: map[string]bool{}}
 }
 
 // Close ends all calls, waits for them and closes the connections. Later calls
@@ -124,14 +124,20 @@ func (s *Store) acquire(ctx context.Context) (*pgxpool.Pool, *layout, error) {
 			return nil, nil, err
 		}
 		s.layout = l
-		s.warn.Do(func() {
-			for _, text := range l.warnings {
-				s.log.Warn(text)
-			}
-		})
+		s.warnOf(l)
 	}
 	s.work.Add(1)
 	return s.pool, s.layout, nil
+}
+
+// warnOf logs what is not as it should be, each once.
+func (s *Store) warnOf(l *layout) {
+	for _, text := range l.warnings {
+		if !s.warned[text] {
+			s.warned[text] = true
+			s.log.Warn(text)
+		}
+	}
 }
 
 // connect makes the pool and its first connection, if there is no pool.

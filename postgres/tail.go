@@ -100,6 +100,7 @@ func (t *tail) apply(l *layout, f *found, probed []int) joblog.Tick {
 	}
 	if restarted {
 		t.restart(f.locks)
+		l.doubt.Store(true) // what was granted or altered meanwhile counts from now on
 	}
 	t.update(f.locks)
 	t.stand(len(f.fills)+len(f.gaps) > 0 || len(t.holes) != before)
