@@ -32,6 +32,8 @@ type layout struct {
 	defaulted bool     // the database gives out ids
 	table     uint32   // the events' own oid
 	heap      bool     // it is a table, and its rows tell their transactions
+	byJob     bool     // it has an index by job and id
+	parted    bool     // it has partitions
 	relations []uint32 // tables whose locks writers hold
 	blind     bool     // we may not see who holds locks
 	settle    time.Duration
@@ -67,6 +69,9 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, d *Driver) (*layout, error
 	}
 	l := &layout{terminal: d.Jobs.Terminal, max: d.MaxMessage}
 	if err := l.check(d.Tables, events, jobs); err != nil {
+		return nil, err
+	}
+	if err := l.inspectIndexes(ctx, pool, d.Tables, events); err != nil {
 		return nil, err
 	}
 	if err := l.inspectIDs(ctx, pool, d, events); err != nil {
@@ -161,12 +166,11 @@ func (w want) check() error {
 		w.name, w.table, c.typ, w.option, strings.Join(w.types, ", "))
 }
 
-// inspectIDs finds out who makes the ids, whose locks count, and whether there
-// is an index for backlogs.
+// inspectIDs finds out who makes the ids, and whose locks count.
 func (l *layout) inspectIDs(ctx context.Context, pool *pgxpool.Pool, d *Driver, events *relation) error {
 	var sequence *string
 	var cache, increment *int64
-	var readable, indexed, seeing bool
+	var readable, seeing bool
 	err := pool.QueryRow(ctx, `WITH RECURSIVE r(oid) AS (
 			SELECT $1::oid UNION SELECT v.refobjid FROM r JOIN pg_rewrite w ON w.ev_class = r.oid
 			JOIN pg_depend v ON v.classid = 'pg_rewrite'::regclass AND v.objid = w.oid AND v.refclassid = 'pg_class'::regclass
@@ -187,11 +191,9 @@ func (l *layout) inspectIDs(ctx context.Context, pool *pgxpool.Pool, d *Driver, 
 		), s AS (SELECT * FROM q WHERE (SELECT count(*) FROM q) = 1)
 		SELECT ARRAY(SELECT oid FROM r), (SELECT has FROM c), s.seqrelid::regclass::text, s.seqcache, s.seqincrement,
 			coalesce(has_sequence_privilege(s.seqrelid, 'SELECT'), false),
-			EXISTS (SELECT FROM pg_index i WHERE i.indrelid = $1 AND i.indkey[0] =
-				(SELECT attnum FROM pg_attribute WHERE attrelid = $1 AND attname = $3) AND i.indkey[1] = (SELECT attnum FROM c)),
 			has_table_privilege('pg_catalog.pg_locks', 'SELECT') AND has_function_privilege('pg_catalog.pg_lock_status()', 'EXECUTE')
-		FROM (SELECT 1) one LEFT JOIN s ON true`, events.oid, d.Events.ID, d.Events.Job).
-		Scan(&l.relations, &l.defaulted, &sequence, &cache, &increment, &readable, &indexed, &seeing)
+		FROM (SELECT 1) one LEFT JOIN s ON true`, events.oid, d.Events.ID).
+		Scan(&l.relations, &l.defaulted, &sequence, &cache, &increment, &readable, &seeing)
 	if err != nil {
 		return err
 	}
@@ -207,9 +209,6 @@ func (l *layout) inspectIDs(ctx context.Context, pool *pgxpool.Pool, d *Driver, 
 		}
 		l.warnings = append(l.warnings, fmt.Sprintf("ids of %s need not be made when a row is written, since %s: a row whose id "+
 			"is more than %s old may be missed by viewers who are connected", d.Events.Table, why, l.settle))
-	}
-	if !indexed && l.heap {
-		l.warnings = append(l.warnings, named("backlogs are read slowly without an index; make it by: CREATE INDEX CONCURRENTLY ON {events} ({job}, {id})", d.Tables))
 	}
 	if sequence != nil && !readable {
 		l.warnings = append(l.warnings, fmt.Sprintf("the sequence %s may not be read: when the newest rows are deleted, logs are shown anew, as if it went back; "+

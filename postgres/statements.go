@@ -66,7 +66,7 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 	s.newest = sql(fmt.Sprintf(`SELECT CASE WHEN pg_is_in_recovery() THEN %d ELSE greatest(%s, (SELECT max({id}) FROM {events}), 0) END::bigint`, math.MaxInt64, newest))
 	s.locks = locksSQL(t, newest, l.blind)
 	for _, k := range []pageKind{{false, false}, {false, true}, {true, false}, {true, true}} {
-		s.page[k] = twice(pageSQL(k))
+		s.page[k] = twice(pageSQL(k, l))
 	}
 	for _, k := range []tailKind{{false, false}, {false, true}, {true, false}, {true, true}} {
 		s.tail[k] = twice(tailSQL(k))
@@ -118,22 +118,36 @@ type pageKind struct{ last, ranges bool }
 // pageSQL is the statement of a page of a log. Rows beyond the budget come
 // without their content.
 //
+// Where there is an index by job and id, rows are asked for by both at once:
+// job = $1 would let Postgres go through the index of the ids, and with it
+// through the rows of all other jobs, to the end of the table if the job has no
+// more rows. Only bounds of the id alone leave partitions out; they are given
+// where Postgres can tell how many rows they hold, or it would do the same.
+//
 //	$1 job  $2, $3 low and high, or lows and highs  $4 rows
-func pageSQL(k pageKind) string {
-	source := `SELECT {id}::bigint AS id, {message}::text AS msg, {sev} AS sev, {ms} AS ms, {size} AS size FROM {events}
-		WHERE {job} = $1::text::{jobtype} AND {id} BETWEEN {lo} AND {hi} ORDER BY {id} {dir} LIMIT $4`
+func pageSQL(k pageKind, l *layout) string {
+	where, order, window := `x.{job} = {this} AND x.{id} BETWEEN {lo} AND {hi}`, `x.{id} {dir}`, `id {dir}`
+	if l.byJob {
+		where, order = `(x.{job}, x.{id}) >= ({this}, {lo}) AND (x.{job}, x.{id}) <= ({this}, {hi})`, `x.{job} {dir}, x.{id} {dir}`
+		window = `of {dir}, at {dir}` // as they come: there is nothing to sort
+		if l.parted && !k.ranges {
+			where += ` AND x.{id} BETWEEN {lo} AND {hi}`
+		}
+	}
+	source := `SELECT x.{job} AS of, x.{id} AS at, {id}::bigint AS id, {message}::text AS msg, {sev} AS sev, {ms} AS ms, {size} AS size
+		FROM {events} x WHERE ` + where + ` ORDER BY ` + order + ` LIMIT $4`
 	lo, hi, dir := "$2::bigint", "$3::bigint", "ASC"
 	if k.ranges {
 		source = `SELECT e.* FROM unnest($2::bigint[], $3::bigint[]) r(lo, hi) CROSS JOIN LATERAL (` + source + `) e ORDER BY e.id {dir} LIMIT $4`
-		lo, hi = "r.lo", "r.hi"
+		lo, hi, window = "r.lo", "r.hi", "id {dir}"
 	}
 	if k.last {
 		dir = "DESC"
 	}
-	return strings.NewReplacer("{lo}", lo, "{hi}", hi, "{dir}", dir).Replace(`
+	return strings.NewReplacer("{lo}", lo, "{hi}", hi, "{dir}", dir, "{this}", "$1::text::{jobtype}").Replace(`
 		SELECT id, kept, CASE WHEN kept THEN CASE WHEN octet_length(msg) > {max} THEN left(msg, {max}) ELSE msg END END,
 			coalesce(octet_length(msg) > {max}, false), sev, ms
-		FROM (SELECT *, sum(size) OVER (ORDER BY id {dir} ROWS UNBOUNDED PRECEDING) <= greatest(size, {budget}) AS kept FROM (` + source + `) e) p`)
+		FROM (SELECT *, sum(size) OVER (ORDER BY ` + window + ` ROWS UNBOUNDED PRECEDING) <= greatest(size, {budget}) AS kept FROM (` + source + `) e) p`)
 }
 
 // digest tells a row from another one with its id.
