@@ -221,7 +221,7 @@ func (p *poller) deliver(tick joblog.Tick) {
 	if !tick.More { // else states were not looked at
 		clear(p.ask)
 	}
-	p.pace *= 2
+	p.pace = min(2*p.pace, p.hub.tunables.Load().interval) // bounded, or it would overflow in a minute
 	rows := map[string][]joblog.Event{}
 	for _, e := range tick.Events {
 		rows[e.Job] = append(rows[e.Job], e)

@@ -1,7 +1,6 @@
 package caddyjobs
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"slices"
@@ -12,107 +11,6 @@ import (
 
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
-
-// table is a store in memory for tests of when the poller asks: their clock is
-// that of a synctest bubble, which real databases cannot live in.
-type table struct {
-	mu    sync.Mutex
-	rows  []joblog.Event
-	state map[string]string
-	fail  error
-	back  bool // the store went back in time
-
-	lookups, ticks int
-	asked          []int // how many states each tick asked for
-}
-
-func (s *table) Key() string                    { return "table" }
-func (s *table) Open(*slog.Logger) joblog.Store { return s }
-func (s *table) Close() error                   { return nil }
-
-func (s *table) Jobs(_ context.Context, ids []string) (map[string]joblog.Job, error) {
-	elapse(time.Millisecond) // the time of an answer: until all others wait
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.lookups++
-	jobs := map[string]joblog.Job{}
-	for _, id := range ids {
-		if state, ok := s.state[id]; ok {
-			jobs[id] = joblog.Job{ID: id, State: state, Terminal: state == "completed"}
-		}
-	}
-	return jobs, s.fail
-}
-
-func (s *table) Read(_ context.Context, q joblog.Query) (page joblog.Page, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, e := range s.rows {
-		if e.Job == q.Job && q.UpTo.Covers(e.ID) && !q.After.Covers(e.ID) {
-			page.Events = append(page.Events, e)
-		}
-	}
-	return page, s.fail
-}
-
-func (s *table) Tail(context.Context) (joblog.Tail, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return &tableTail{s: s, at: int64(len(s.rows))}, s.fail
-}
-
-func (s *table) write(job string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.rows = append(s.rows, joblog.Event{ID: int64(len(s.rows) + 1), Job: job, Message: "row"})
-}
-
-func (s *table) set(job, state string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.state[job] = state
-}
-
-func (s *table) count() (lookups, ticks int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.lookups, s.ticks
-}
-
-type tableTail struct {
-	s  *table
-	at int64
-}
-
-func (t *tableTail) Position() joblog.Cursor { return joblog.Cursor{N: t.at} }
-
-func (t *tableTail) Next(_ context.Context, w joblog.Watch) (tick joblog.Tick, err error) {
-	t.s.mu.Lock()
-	defer t.s.mu.Unlock()
-	t.s.ticks++
-	t.s.asked = append(t.s.asked, len(w.Ask))
-	if t.s.fail != nil {
-		return tick, t.s.fail
-	}
-	if t.s.back {
-		t.s.back = false
-		return tick, joblog.ErrRewound
-	}
-	for _, e := range t.s.rows[t.at:] {
-		if _, ok := w.Jobs[e.Job]; ok {
-			tick.Events = append(tick.Events, e)
-		}
-	}
-	tick.Ended = map[string]string{}
-	for _, job := range w.Ask {
-		if t.s.state[job] == "completed" {
-			tick.Ended[job] = "completed"
-		}
-	}
-	t.at = int64(len(t.s.rows))
-	tick.Position = t.Position()
-	return tick, nil
-}
 
 // elapse lets the clock of a test's bubble go on by d. Nothing waits for it: the
 // clock jumps as soon as all goroutines of the bubble are idle, which is what
@@ -216,6 +114,20 @@ func TestPace(t *testing.T) {
 		}
 		h.detach(w)
 		h.detach(quiet)
+	})
+}
+
+// TestQuiet watches a job of which nothing comes for hours: a tick an interval.
+func TestQuiet(t *testing.T) {
+	inHub(t, func(t *testing.T, s *table, h *hub) {
+		w := watchJob(t, h, "a")
+		elapse(3 * time.Second)
+		_, before := s.count()
+		elapse(2*time.Hour + time.Millisecond)
+		if _, ticks := s.count(); ticks-before != 7200 {
+			t.Errorf("%d ticks in 7200 s", ticks-before)
+		}
+		h.detach(w)
 	})
 }
 
