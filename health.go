@@ -11,6 +11,7 @@ import (
 const (
 	firstBackoff   = 100 * time.Millisecond
 	longestBackoff = 5 * time.Second
+	noteEvery      = time.Minute // between two lines about calls that were not served
 )
 
 // health is whether a store answers. While it does not, it keeps attempts few,
@@ -22,6 +23,7 @@ type health struct {
 	err      error // of the last attempt; nil if the store answers
 	failures int   // in a row
 	next     time.Time
+	noted    time.Time // when a single call's error was logged last
 }
 
 // refused is the error of the last attempt while it is too early for another
@@ -69,8 +71,24 @@ func (h *health) report(err error) {
 		h.log.Error("the store does not answer; streams stay open, and it is tried again", "error", err)
 	}
 	h.err = err
-	h.next = time.Now().Add(jitter(min(longestBackoff, firstBackoff<<min(h.failures, 10))))
+	h.next = time.Now().Add(backoff(h.failures))
 	h.failures++
+}
+
+// note takes the error of a call that was not served though the store answers.
+// It logs one now and then: whoever made the call tries again.
+func (h *health) note(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if time.Since(h.noted) >= noteEvery {
+		h.noted = time.Now()
+		h.log.Warn("the store answers, but could not serve a call; it is tried again", "error", err)
+	}
+}
+
+// backoff is how long to wait after so many failures and one more.
+func backoff(failures int) time.Duration {
+	return jitter(min(longestBackoff, firstBackoff<<min(failures, 10)))
 }
 
 // jitter is a random duration from three quarters of d to d.

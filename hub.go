@@ -163,7 +163,7 @@ func drainAll() {
 // Position is where the tail of the store stood after the last tick.
 func (h *hub) Position() joblog.Cursor { return *h.position.Load() }
 
-// Read reads a page from the store. It may return errStoreDown.
+// Read reads a page from the store. It may return errStoreDown and joblog.ErrUnserved.
 func (h *hub) Read(ctx context.Context, q joblog.Query) (page joblog.Page, err error) {
 	err = h.call(ctx, func(ctx context.Context) (err error) {
 		page, err = h.store.Read(ctx, q)
@@ -179,7 +179,7 @@ func (h *hub) Sheet(ctx context.Context, job string, after, upTo int64) (*joblog
 }
 
 // newest is the highest id that the store ever gave out; ok is false if it
-// does not know. It may return errStoreDown.
+// does not know. It may return errStoreDown and joblog.ErrUnserved.
 func (h *hub) newest(ctx context.Context) (id int64, ok bool, err error) {
 	s, ok := h.store.(joblog.Newester)
 	if !ok {
@@ -205,8 +205,9 @@ func (h *hub) jobs(ids []string) (jobs map[string]joblog.Job, err error) {
 var errStoreDown = errors.New("the store does not answer")
 
 // call calls the store, unless it is known not to answer and it is too early
-// to try again. The outcome counts for its health. Errors wrap errStoreDown,
-// unless ctx ended.
+// to try again. The outcome counts for its health, unless it is
+// joblog.ErrUnserved: one log that is slow to read is not to stop the others.
+// Errors wrap that or errStoreDown, unless ctx ended.
 func (h *hub) call(ctx context.Context, do func(context.Context) error) error {
 	err := h.health.refused()
 	if err == nil {
@@ -214,6 +215,10 @@ func (h *hub) call(ctx context.Context, do func(context.Context) error) error {
 		defer cancel()
 		if err = do(bounded); ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if errors.Is(err, joblog.ErrUnserved) {
+			h.health.note(err)
+			return err
 		}
 		h.health.report(err)
 	}

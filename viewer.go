@@ -38,6 +38,8 @@ type viewer struct {
 	beat   *time.Timer
 	drain  <-chan struct{} // closed when the stream is to end soon; nil once that is known
 	byeAt  time.Time       // when it is its turn
+
+	failures int // of calls of the store, in a row
 }
 
 // output is how a viewer's client is written to.
@@ -217,9 +219,12 @@ func (v *viewer) write(b []byte) bool {
 // next waits until there is something to pull, after a Pull that returned
 // state and err. It returns false if the stream is over, and why.
 func (v *viewer) next(ctx context.Context, state joblog.State, err error) (outcome, bool) {
-	switch {
-	case err != nil:
+	if err != nil {
+		v.failures++
 		return v.wait(ctx, v.retry())
+	}
+	v.failures = 0
+	switch {
 	case state == joblog.Rewound:
 		return v.restart(ctx)
 	case state == joblog.Idle:
@@ -259,10 +264,14 @@ func (v *viewer) appendGap(b []byte) []byte {
 	return b
 }
 
-// retry returns a channel that is closed when the store may be tried again.
+// retry returns a channel that is closed when the store may be tried again. If
+// it answers, but not this viewer, the viewer waits by itself.
 func (v *viewer) retry() <-chan struct{} {
 	c := make(chan struct{})
 	d := time.Until(v.hub.health.retryAt())
+	if v.failures > 1 && v.hub.health.well() {
+		d = backoff(v.failures - 1)
+	}
 	time.AfterFunc(max(d, 0)+rand.N(firstBackoff), func() { close(c) })
 	return c
 }
@@ -308,7 +317,7 @@ func (v *viewer) appendBye(b []byte) []byte {
 
 // comment is what is said on a silent stream.
 func (v *viewer) comment() string {
-	if v.hub.health.well() {
+	if v.failures == 0 && v.hub.health.well() {
 		return ""
 	}
 	return "waiting"

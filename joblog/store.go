@@ -29,6 +29,10 @@ var (
 	// ErrUnsupported is wrapped where a store lacks what a call needs; the
 	// error says what to do about it.
 	ErrUnsupported = errors.New("not supported by this store")
+	// ErrUnserved is wrapped by Jobs, Read and Newest if the store answers, but
+	// not this call: it took too long, say, or too many were made at once.
+	// Others need not suffer for it.
+	ErrUnserved = errors.New("the store cannot serve this")
 	// ErrInvalid is wrapped where the store can never take what it was given,
 	// however often it is tried; the error says why.
 	ErrInvalid = errors.New("invalid")

@@ -33,7 +33,7 @@ func (s *Store) Append(ctx context.Context, b joblog.Batch) (ids []int64, err er
 
 // change calls do in a transaction that writes.
 func (s *Store) change(ctx context.Context, do func(context.Context, pgx.Tx, *layout) error) error {
-	return s.use(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
+	return s.inTurn(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
 		return refused(pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadWrite}, func(tx pgx.Tx) error {
 			return do(ctx, tx, l)
 		}))

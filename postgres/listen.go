@@ -109,13 +109,12 @@ func (s *Store) connectListener(ctx context.Context) (*pgx.Conn, error) {
 	if dsn == "" {
 		dsn = s.cfg.DSN
 	}
-	config, err := pgxpool.ParseConfig(dsn) // it knows the settings of pools, which a connection has not
+	config, err := parseDSN(dsn, "", nil)
 	if err != nil {
 		return nil, err
 	}
-	config.ConnConfig.ConnectTimeout = connectTimeout
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
-	config.ConnConfig.RuntimeParams["application_name"] = "caddyjobs listener"
+	config.ConnConfig.RuntimeParams["application_name"] = "caddyjobs listener" // even if the DSN names the store
 	return pgx.ConnectConfig(ctx, config.ConnConfig)
 }
 
@@ -123,7 +122,7 @@ func (s *Store) connectListener(ctx context.Context) (*pgx.Conn, error) {
 // that shares sessions lets one LISTEN, and passes nothing on.
 func (s *Store) probe(ctx context.Context, conn *pgx.Conn) error {
 	payload := probePrefix + rand.Text()
-	err := s.use(ctx, func(ctx context.Context, pool *pgxpool.Pool, _ *layout) error {
+	err := s.inTurn(ctx, func(ctx context.Context, pool *pgxpool.Pool, _ *layout) error {
 		_, err := pool.Exec(ctx, "SELECT pg_notify($1, $2)", s.cfg.channel(), payload)
 		return err
 	})

@@ -15,41 +15,59 @@ import (
 )
 
 // Jobs looks up jobs in one query.
-func (s *Store) Jobs(ctx context.Context, ids []string) (map[string]joblog.Job, error) {
-	jobs := map[string]joblog.Job{}
-	err := s.use(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
-		asked := map[string][]string{} // as they were asked for, by how the database writes them
-		for _, id := range ids {
-			if c, ok := canonical(l.jobsType, id); ok {
-				asked[c] = append(asked[c], id)
-			}
-		}
-		if len(asked) == 0 {
-			return nil
-		}
-		rows, err := pool.Query(ctx, l.jobs, keys(asked))
-		if err != nil {
+func (s *Store) Jobs(ctx context.Context, ids []string) (jobs map[string]joblog.Job, err error) {
+	err = s.ask(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
+		jobs = map[string]joblog.Job{}
+		err := l.findJobs(ctx, pool, ids, jobs)
+		if !is(err, untranslatable) {
 			return err
 		}
-		var job joblog.Job
-		var state *string
-		_, err = pgx.ForEachRow(rows, []any{&job.ID, &state, &job.Owner}, func() error {
-			job.State = ""
-			if state != nil {
-				job.State = *state
+		for i := range ids { // the others are not to pay for an id that no job can have
+			if err := l.findJobs(ctx, pool, ids[i:i+1], jobs); err != nil && !is(err, untranslatable) {
+				return err
 			}
-			job.Terminal = slices.Contains(l.terminal, job.State)
-			for _, id := range asked[job.ID] {
-				jobs[id] = job
-			}
-			return nil
-		})
-		return err
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("looking up jobs: %w", err)
 	}
 	return jobs, nil
+}
+
+// untranslatable is the code of errors about characters that the database's
+// encoding lacks.
+const untranslatable = "22P05"
+
+// findJobs puts jobs into a map, by the ids as they were asked for.
+func (l *layout) findJobs(ctx context.Context, pool *pgxpool.Pool, ids []string, jobs map[string]joblog.Job) error {
+	asked := map[string][]string{} // by how the database writes them
+	for _, id := range ids {
+		if c, ok := canonical(l.jobsType, id); ok {
+			asked[c] = append(asked[c], id)
+		}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	rows, err := pool.Query(ctx, l.jobs, keys(asked))
+	if err != nil {
+		return err
+	}
+	var job joblog.Job
+	var state *string
+	_, err = pgx.ForEachRow(rows, []any{&job.ID, &state, &job.Owner}, func() error {
+		job.State = ""
+		if state != nil {
+			job.State = *state
+		}
+		job.Terminal = slices.Contains(l.terminal, job.State)
+		for _, id := range asked[job.ID] {
+			jobs[id] = job
+		}
+		return nil
+	})
+	return err
 }
 
 func keys[V any](m map[string]V) []string {
@@ -65,7 +83,7 @@ const rangesAPage = 64
 
 // Read returns one page of a job's log.
 func (s *Store) Read(ctx context.Context, q joblog.Query) (page joblog.Page, err error) {
-	err = s.use(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
+	err = s.ask(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
 		page, err = l.readPage(ctx, pool, q)
 		return err
 	})
@@ -194,7 +212,7 @@ func trim(s string, most int) string {
 // Newest is the highest id ever given out, as far as the database tells. A
 // standby, which may lag behind others, does not.
 func (s *Store) Newest(ctx context.Context) (id int64, err error) {
-	err = s.use(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
+	err = s.ask(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
 		return pool.QueryRow(ctx, l.newest).Scan(&id)
 	})
 	if err != nil {

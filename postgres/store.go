@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -54,6 +53,9 @@ type Store struct {
 	warned map[string]bool
 	closed bool
 
+	// turns holds a token of each call that is not the tail's.
+	turns chan struct{}
+
 	// shared is set once a pooler is found to share sessions between clients:
 	// nothing of ours may stay in one.
 	shared atomic.Bool
@@ -61,7 +63,10 @@ type Store struct {
 
 func newStore(cfg Driver, log *slog.Logger) *Store {
 	life, end := context.WithCancel(context.Background())
-	return &Store{cfg: cfg, log: log, life: life, end: end, gate: make(chan struct{}, 1), warned: map[string]bool{}}
+	return &Store{
+		cfg: cfg, log: log, life: life, end: end, gate: make(chan struct{}, 1),
+		turns: make(chan struct{}, connections(cfg.DSN)-1), warned: map[string]bool{},
+	}
 }
 
 // Close ends all calls, waits for them and closes the connections. Later calls
@@ -98,6 +103,31 @@ func (s *Store) use(ctx context.Context, do func(context.Context, *pgxpool.Pool,
 		err = errClosed
 	}
 	return fmt.Errorf("postgres: %w", err)
+}
+
+// inTurn is use for calls of which there may be many at once. All together they
+// leave one connection to the tail, which has to keep up whoever reads.
+func (s *Store) inTurn(ctx context.Context, do func(context.Context, *pgxpool.Pool, *layout) error) error {
+	select {
+	case s.turns <- struct{}{}:
+		defer func() { <-s.turns }()
+		return s.use(ctx, do)
+	case <-s.life.Done():
+		return fmt.Errorf("postgres: %w", errClosed)
+	case <-ctx.Done():
+		return fmt.Errorf("postgres: %w: all connections are in use: %w", joblog.ErrUnserved, ctx.Err())
+	}
+}
+
+// ask is inTurn for calls that read.
+func (s *Store) ask(ctx context.Context, do func(context.Context, *pgxpool.Pool, *layout) error) error {
+	return s.inTurn(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
+		err := do(ctx, pool, l)
+		if err != nil && (is(err, "53300") || !lost(err) && !errors.As(err, new(*pgconn.ConnectError))) {
+			err = fmt.Errorf("%w: %w", joblog.ErrUnserved, err) // the server lives
+		}
+		return err
+	})
 }
 
 // acquire returns the pool, of which the caller is a user until work.Done.
@@ -179,28 +209,19 @@ func (s *Store) mode() pgx.QueryExecMode {
 }
 
 func (s *Store) newPool() (*pgxpool.Pool, error) {
-	config, err := pgxpool.ParseConfig(s.cfg.DSN)
+	begin := settings
+	if s.shared.Load() {
+		begin = nil
+	}
+	config, err := parseDSN(s.cfg.DSN, "caddyjobs", begin)
 	if err != nil {
 		return nil, err
 	}
-	config.ConnConfig.ConnectTimeout = connectTimeout
+	config.MaxConns = int32(cap(s.turns) + 1)
 	config.ConnConfig.DefaultQueryExecMode = s.mode()
 	// The next query shows whether a connection lives; asking first would double
 	// the queries of a quiet poller.
 	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
-	params := config.ConnConfig.RuntimeParams
-	if params["application_name"] == "" {
-		params["application_name"] = "caddyjobs"
-	}
-	if !s.shared.Load() {
-		given := maps.Clone(params)
-		maps.Copy(params, settings)
-		maps.Copy(params, given)
-		if config.ConnConfig.ValidateConnect != nil {
-			// target_session_attrs=read-write would take such a session for a standby's.
-			delete(params, "default_transaction_read_only")
-		}
-	}
 	return pgxpool.NewWithConfig(context.Background(), config)
 }
 
