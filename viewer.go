@@ -224,10 +224,10 @@ func (v *viewer) next(ctx context.Context, state joblog.State, err error) (outco
 		return v.wait(ctx, v.retry())
 	}
 	v.failures = 0
-	switch {
-	case state == joblog.Rewound:
+	switch state {
+	case joblog.Rewound:
 		return v.restart(ctx)
-	case state == joblog.Idle:
+	case joblog.Idle:
 		return v.wait(ctx, v.stream.Wake())
 	default:
 		return v.wait(ctx, ready)

@@ -122,13 +122,14 @@ type want struct {
 
 var (
 	integers = []string{"int2", "int4", "int8"}
-	texts    = []string{"text", "varchar", "bpchar", "name", "citext"}
+	names    = []string{"text", "varchar", "bpchar", "name"}
+	texts    = append([]string{"citext"}, names...)
 	times    = []string{"int4", "int8", "timestamptz", "timestamp", "numeric", "float8"}
 )
 
 func (l *layout) check(t tables.Tables, events, jobs *relation) error {
 	e, j := t.Events, t.Jobs
-	ids := append(append([]string{"uuid"}, integers...), texts...)
+	ids := append(append([]string{"uuid"}, integers...), names...) // one id is written in one way, so citext is none
 	wants := []want{
 		{events, e.Table, e.ID, "events id", integers, false},
 		{events, e.Table, e.Job, "events job", ids, false},
@@ -149,7 +150,35 @@ func (l *layout) check(t tables.Tables, events, jobs *relation) error {
 	l.jobType, l.jobsType = events.columns[e.Job].typ, jobs.columns[j.ID].typ
 	l.stateType, l.severity = jobs.columns[j.State].full, events.columns[e.Severity].full
 	l.timeType = events.columns[e.Time].typ
+	return l.compare(t)
+}
+
+// compare looks whether the events' jobs can be the jobs' ids: the two are
+// compared as texts.
+func (l *layout) compare(t tables.Tables) error {
+	one, other := kindOf(l.jobType), kindOf(l.jobsType)
+	if one == other {
+		return nil
+	}
+	differ := fmt.Sprintf("the column %s of %s is of type %s, and %s of %s of type %s", t.Events.Job, t.Events.Table, l.jobType, t.Jobs.ID, t.Jobs.Table, l.jobsType)
+	if one != "text" && other != "text" {
+		return fmt.Errorf("%s: no event can belong to a job; name another column as events job or jobs id", differ)
+	}
+	l.warnings = append(l.warnings, differ+": a job's log is empty unless the text is as Postgres writes the other, "+
+		"UUIDs in lower case and numbers without leading zeros; make both columns of one type")
 	return nil
+}
+
+// kindOf is what ids of a type look like.
+func kindOf(typ string) string {
+	switch {
+	case slices.Contains(integers, typ):
+		return "integer"
+	case slices.Contains(names, typ):
+		return "text"
+	default:
+		return typ
+	}
 }
 
 func (w want) check() error {

@@ -106,7 +106,14 @@ func TestOddTimes(t *testing.T) {
 // TestWrongTables names what is missing, and the remedy.
 func TestWrongTables(t *testing.T) {
 	onVersions(t, func(t *testing.T, a *app) {
-		a.exec(t, `CREATE TABLE odd (event_id text, task_id json, event_message text, severity text, event_time text)`)
+		a.exec(t, `CREATE TABLE odd (event_id text, task_id json, event_message text, severity text, event_time text);
+			CREATE EXTENSION citext; CREATE TABLE folded (task_id citext, execution_state text);
+			CREATE TABLE numbered (task_id int, execution_state text);
+			CREATE TABLE identified (event_id bigserial, task_id uuid, event_message text, severity text, event_time bigint);
+			CREATE TABLE hidden (task_id text, execution_state text); CREATE ROLE reader_`+a.name()+`;
+			GRANT SELECT ON vibe_events, odd TO reader_`+a.name()+`; GRANT SELECT (task_id) ON hidden TO reader_`+a.name()+`
+			`)
+		t.Cleanup(func() { a.exec(t, `DROP OWNED BY reader_`+a.name()+`; DROP ROLE reader_`+a.name()) })
 		for _, c := range []struct {
 			change func(*Driver)
 			says   string
@@ -115,6 +122,15 @@ func TestWrongTables(t *testing.T) {
 			{func(d *Driver) { d.Jobs.Table = "app.nowhere" }, "there is no table app.nowhere"},
 			{func(d *Driver) { d.Events.Message = "msg" }, "the table vibe_events has no column msg; name the right one in the store's block: events message <column>"},
 			{func(d *Driver) { d.Jobs.Owner = "who" }, "the table vibe_tasks has no column who"},
+			{func(d *Driver) { d.Jobs.Table = "folded" }, "the column task_id of folded is of type citext; jobs id must be one of uuid"},
+			{
+				func(d *Driver) { d.Jobs.Table, d.Events.Table = "numbered", "identified" },
+				"the column task_id of identified is of type uuid, and task_id of numbered of type int4: no event can belong to a job",
+			},
+			{
+				func(d *Driver) { d.DSN, d.Jobs.Table = with(d.DSN, "options=-crole%3Dreader_"+a.name()), "hidden" },
+				"the column execution_state of hidden may not be read; run: GRANT SELECT ON hidden TO the user of the dsn",
+			},
 			{func(d *Driver) { d.Events.Table = "odd" }, "the column event_id of odd is of type text; events id must be one of int2"},
 		} {
 			if _, err := opened(t, a.dsn, c.change).Jobs(t.Context(), []string{"x"}); err == nil || !strings.Contains(err.Error(), c.says) {
@@ -131,6 +147,28 @@ func TestWrongTables(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestMixedIDs warns where jobs' ids are written in more than one way.
+func TestMixedIDs(t *testing.T) {
+	const uuid = "0a1b2c3d-0000-4000-8000-00000000abcd"
+	onVersions(t, func(t *testing.T, a *app) {
+		a.exec(t, `ALTER TABLE vibe_events DROP CONSTRAINT vibe_events_task_id_fkey; ALTER TABLE vibe_tasks ALTER task_id TYPE uuid USING task_id::uuid`)
+		a.exec(t, `INSERT INTO vibe_tasks VALUES ('`+uuid+`', 'running')`)
+		a.exec(t, `INSERT INTO vibe_events (task_id, event_message) VALUES ('`+uuid+`', 'm')`)
+		s := opened(t, a.dsn)
+		if page, err := s.Read(t.Context(), joblog.Query{Job: uuid, UpTo: joblog.Cursor{N: 1}}); err != nil || len(page.Events) != 1 {
+			t.Errorf("the page is %v, %v", page.Events, err)
+		}
+		if warnings := strings.Join(s.layout.warnings, "\n"); !strings.Contains(warnings, "the column task_id of vibe_events is of type text, and task_id of vibe_tasks of type uuid") {
+			t.Errorf("the warnings are %q", warnings)
+		}
+	})
+}
+
+// name is the database's, as part of another name.
+func (a *app) name() string {
+	return a.pool.Config().ConnConfig.Database
 }
 
 // TestKeysTable asks for idempotency where the table for keys is missing.
