@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	probeWait   = 2 * time.Second // for a notification of our own
+	listenBeat  = 30 * time.Second // between looks whether notifications still come
+	probeWait   = 2 * time.Second  // for a notification of our own
 	probePrefix = "caddyjobs probe "
 )
 
@@ -52,23 +53,29 @@ func (s *Store) listen(ctx context.Context, watching joblog.Watching, hint func(
 	}
 	a := newAnnouncer(s, conn)
 	defer a.leave(context.WithoutCancel(ctx))
-	for { // the first hint is for what came before
+	for probed := time.Now(); ; {
 		changed, err := a.announce(ctx, watching)
 		if err != nil {
 			return err
 		}
-		hint("")
-		if err := hear(ctx, conn, changed, hint); err != nil {
+		hint("") // for what came before, or while the probe was waited for
+		if err := hear(ctx, conn, changed, s.beat, hint); err != nil {
 			return err
 		}
+		if time.Since(probed) < s.beat {
+			continue
+		}
+		if err := s.probe(ctx, conn); err != nil {
+			return err
+		}
+		probed = time.Now()
 	}
 }
 
-// hear passes notifications on until changed is closed, or it is time to
-// announce again.
-func hear(ctx context.Context, conn *pgx.Conn, changed <-chan struct{}, hint func(job string)) error {
+// hear passes notifications on until changed is closed, or for so long.
+func hear(ctx context.Context, conn *pgx.Conn, changed <-chan struct{}, long time.Duration, hint func(job string)) error {
 	// A wait that is cut short leaves the connection as it is.
-	wait, cancel := context.WithTimeout(ctx, announceAgain)
+	wait, cancel := context.WithTimeout(ctx, long)
 	defer cancel()
 	ended := make(chan struct{})
 	go func() {
@@ -119,7 +126,8 @@ func (s *Store) connectListener(ctx context.Context) (*pgx.Conn, error) {
 }
 
 // probe sends a notification, from another session, and waits for it: a pooler
-// that shares sessions lets one LISTEN, and passes nothing on.
+// that shares sessions lets one LISTEN, and passes nothing on; and a connection
+// whose other end is gone looks like one on which nothing happens.
 func (s *Store) probe(ctx context.Context, conn *pgx.Conn) error {
 	payload := probePrefix + rand.Text()
 	err := s.inTurn(ctx, func(ctx context.Context, pool *pgxpool.Pool, _ *layout) error {

@@ -40,8 +40,10 @@ type Driver struct {
 	tables.Tables
 	// MaxMessage is how much of an event's message is read, in bytes: the rest
 	// of a longer one is left in the database, and the event says that it was
-	// truncated. Stores that are shared between configurations keep the first
-	// value. Default: 1048576 (1 MiB); at most 67108864 (64 MiB).
+	// truncated. Default: 1048576 (1 MiB); at most 67108864 (64 MiB).
+	//
+	// A store that lives on across a config reload, because there are streams of
+	// it, keeps this value and those below.
 	MaxMessage int `json:"max_message,omitempty"`
 	// Notify is the channel on which the database says that there are new rows:
 	// auto for the channel caddyjobs, off, or a channel's name. It is a hint

@@ -46,6 +46,8 @@ type Store struct {
 	end  context.CancelFunc
 	work sync.WaitGroup // calls in progress; grows under gate only
 
+	beat time.Duration // of Listen
+
 	gate   chan struct{} // holds one token while the fields below are used
 	pool   *pgxpool.Pool
 	pooled bool    // shared, when the pool was made
@@ -64,7 +66,7 @@ type Store struct {
 func newStore(cfg Driver, log *slog.Logger) *Store {
 	life, end := context.WithCancel(context.Background())
 	return &Store{
-		cfg: cfg, log: log, life: life, end: end, gate: make(chan struct{}, 1),
+		cfg: cfg, log: log, life: life, end: end, beat: listenBeat, gate: make(chan struct{}, 1),
 		turns: make(chan struct{}, connections(cfg.DSN)-1), warned: map[string]bool{},
 	}
 }

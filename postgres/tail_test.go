@@ -294,29 +294,6 @@ func TestCrash(t *testing.T) {
 	f.compare(a, 0)
 }
 
-// watchingJob is a joblog.Watching of somebody who watches the job for ever.
-func watchingJob() (jobs []string, changed <-chan struct{}) { return []string{"job"}, nil }
-
-// TestListenCut ends Listen's connection: it returns, and says why.
-func TestListenCut(t *testing.T) {
-	onVersions(t, func(t *testing.T, a *app) {
-		s := opened(t, a.dsn)
-		hints, ended := make(chan struct{}, 100), make(chan error, 1)
-		go func() { ended <- s.Listen(t.Context(), watchingJob, func(string) { hints <- struct{}{} }) }()
-		<-hints // it listens
-		a.exec(t, `NOTIFY caddyjobs`)
-		<-hints
-		a.exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'caddyjobs listener' AND datname = current_database()`)
-		if err := <-ended; err == nil {
-			t.Error("Listen ended without an error")
-		}
-		off := opened(t, a.dsn, func(d *Driver) { d.Notify = notifyOff })
-		if err := off.Listen(t.Context(), watchingJob, func(string) {}); !errors.Is(err, joblog.ErrUnsupported) {
-			t.Errorf("with notify off: %v", err)
-		}
-	})
-}
-
 // TestManyJobs watches more jobs than the database filters rows by.
 func TestManyJobs(t *testing.T) {
 	onVersions(t, func(t *testing.T, a *app) {
