@@ -1,7 +1,10 @@
 
 -- Optional: hints, so that rows are seen within milliseconds of their commit,
--- and not at the next poll. Writers of jobs that nobody watches do not notify,
--- and pay next to nothing. Commits that notify wait for each other.
+-- and not at the next poll. Writers of jobs that nobody watches do not notify;
+-- the look whether somebody does costs them some 10 microseconds a statement,
+-- which can be a fifth of the commits that a busy server makes, and half a
+-- microsecond more a row while anything is watched. Commits that notify wait for
+-- each other.
 --
 -- Not for applications that use PREPARE TRANSACTION: Postgres lets no
 -- transaction that notifies be prepared. On a partitioned table the trigger
@@ -19,7 +22,8 @@ CREATE UNLOGGED TABLE IF NOT EXISTS {watch} (job text, node text, until timestam
 CREATE OR REPLACE FUNCTION {rows function}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $caddyjobs$
 BEGIN
-	IF EXISTS (
+	-- The first part spares those who insert many rows a look for each.
+	IF EXISTS (SELECT FROM {watch}) AND EXISTS (
 		SELECT FROM new_rows n CROSS JOIN LATERAL (
 			SELECT FROM {watch} w WHERE w.job OPERATOR(pg_catalog.=) n.{job}::pg_catalog.text
 				AND w.until OPERATOR(pg_catalog.>) pg_catalog.now() LIMIT 1) w
