@@ -22,7 +22,8 @@ const maxMarks = 16
 // errNotSame is why a tail ends whose table is another one.
 var errNotSame = errors.New("the events' name stands for another table than before")
 
-// mark is a row that was seen, and a digest of its content.
+// mark is a row that was seen, and a digest of what an application does not
+// change in it.
 type mark struct{ id, digest int64 }
 
 // identity is what a tail knows of the database that it follows.
@@ -73,12 +74,15 @@ func (i *identity) compare(ctx context.Context, pool *pgxpool.Pool, l *layout, k
 	if restarted && k.standby || !restarted && k.storage == i.storage {
 		return nil // a standby may lag, and gives out no ids
 	}
-	return i.recognise(ctx, pool, l)
+	// Rows may be deleted at any time. That they are gone tells of commits that
+	// were lost only if ids may have gone, too.
+	back := k.server != i.server || k.storage != i.storage || k.newest != nil && *k.newest < i.newest
+	return i.recognise(ctx, pool, l, back)
 }
 
-// recognise returns joblog.ErrRewound unless the rows that were seen last are
-// there, as they were.
-func (i *identity) recognise(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
+// recognise returns joblog.ErrRewound if one of the rows that were seen last is
+// another one, or is not there and must be.
+func (i *identity) recognise(ctx context.Context, pool *pgxpool.Pool, l *layout, all bool) error {
 	ids := make([]int64, len(i.marks))
 	for at, m := range i.marks {
 		ids[at] = m.id
@@ -96,7 +100,7 @@ func (i *identity) recognise(ctx context.Context, pool *pgxpool.Pool, l *layout)
 		digests[m.id] = m.digest
 	}
 	for _, m := range i.marks {
-		if digest, ok := digests[m.id]; !ok || digest != m.digest {
+		if digest, there := digests[m.id]; !there && all || there && digest != m.digest {
 			return fmt.Errorf("%w: the row %d is gone or another one", joblog.ErrRewound, m.id)
 		}
 	}

@@ -68,6 +68,29 @@ func TestRewritten(t *testing.T) {
 	})
 }
 
+// TestChangedRows corrects the newest rows and deletes some while all sessions
+// are new: nothing went back.
+func TestChangedRows(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.setJob(t, "job", "running")
+		f := follow(t, opened(t, a.dsn))
+		a.insert(t, "job", numbered("row", maxMarks)...)
+		f.mustTick()
+		a.exec(t, `UPDATE vibe_events SET severity = 'error', event_time = event_time + 1 WHERE event_id % 2 = 0`)
+		a.exec(t, `DELETE FROM vibe_events WHERE event_id > 10`)
+		a.exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'caddyjobs' AND datname = current_database()`)
+		a.insert(t, "job", numbered("more", 2)...)
+		for err := f.tick(); err != nil; err = f.tick() { // a session that was ended is noticed when it is used
+			if errors.Is(err, joblog.ErrRewound) {
+				t.Fatal(err)
+			}
+		}
+		if n := maxMarks + 2; len(f.got) != n {
+			t.Errorf("%d rows came, want %d", len(f.got), n)
+		}
+	})
+}
+
 // TestSwappedTable puts another table in the place of the one that is followed:
 // at once, and with a tick in between that finds none.
 func TestSwappedTable(t *testing.T) {

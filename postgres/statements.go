@@ -150,8 +150,9 @@ func pageSQL(k pageKind, l *layout) string {
 		FROM (SELECT *, sum(size) OVER (ORDER BY ` + window + ` ROWS UNBOUNDED PRECEDING) <= greatest(size, {budget}) AS kept FROM (` + source + `) e) p`)
 }
 
-// digest tells a row from another one with its id.
-const digest = `hashtextextended(concat_ws(' ', job, octet_length(msg), left(msg, 500), sev, ms) COLLATE "C", 0)`
+// digest tells a row from another one with its id. Events do not change, but an
+// application may well correct a severity or a time.
+const digest = `hashtextextended(concat_ws(' ', job, octet_length(msg), left(msg, 500)) COLLATE "C", 0)`
 
 // marksSQL is the statement of some rows' marks.
 func marksSQL(which string) string {

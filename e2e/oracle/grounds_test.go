@@ -20,7 +20,6 @@ type ground struct {
 	kills  bool     // its server is its own, and may be killed
 	late   bool     // writers may not wait for their commits to be durable
 	early  bool     // jobs may end beside transactions with rows of theirs
-	option string   // a further option of the store
 	schema func(script string) string
 
 	server *testdb.Server
@@ -54,8 +53,7 @@ func torn(t *testing.T) []*ground {
 		{name: "table", table: "vibe_events", kills: true, schema: asIs, server: testdb.Start(t, "18")},
 		{name: "old", table: "vibe_events", late: true, early: true, schema: asIs, server: testdb.Shared(t, "14")},
 		{name: "parts", table: "vibe_events", others: []string{"leaf0", "leaf1"}, early: true, schema: partitioned, server: testdb.Shared(t, "18")},
-		// The ids of a view are not known to be made under a lock, which they are.
-		{name: "view", table: "vibe_rows", others: []string{"vibe_events"}, option: "settle 1ms", schema: viewed, server: testdb.Shared(t, "14")},
+		{name: "view", table: "vibe_rows", others: []string{"vibe_events"}, schema: viewed, server: testdb.Shared(t, "14")},
 	}
 }
 
