@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,6 +12,12 @@ import (
 	"github.com/caddyjobs/caddyjobs/internal/testcaddy"
 	"github.com/caddyjobs/caddyjobs/internal/testdb"
 )
+
+// scale makes all of it smaller, to see that it runs.
+var scale = flag.Float64("scale", 1, "part of their full size that the benchmarks have: rows, and how long they take")
+
+// scaled is a number of rows at the scale.
+func scaled(rows int) int { return max(1, int(*scale*float64(rows))) }
 
 func TestMain(m *testing.M) { testdb.Main(m) }
 

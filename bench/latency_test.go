@@ -29,10 +29,10 @@ type moments struct{ begun, committed, seen time.Time }
 func BenchmarkLatency(b *testing.B) {
 	dsn, pool := database(b, watchedJobs)
 	b.Run("notify", func(b *testing.B) {
-		latency(b, dsn, "", func(ctx context.Context, rows []moments) { write(ctx, b, pool, rows, time.Second/1000) }, 20_000)
+		latency(b, dsn, "", func(ctx context.Context, rows []moments) { write(ctx, b, pool, rows, time.Second/1000) }, scaled(20_000))
 	})
 	b.Run("poll=1s", func(b *testing.B) {
-		latency(b, dsn, "notify off", func(ctx context.Context, rows []moments) { write(ctx, b, pool, rows, time.Second/1000) }, 20_000)
+		latency(b, dsn, "notify off", func(ctx context.Context, rows []moments) { write(ctx, b, pool, rows, time.Second/1000) }, scaled(20_000))
 	})
 	b.Run("poll=1s/quiet", func(b *testing.B) {
 		latency(b, dsn, "notify off", func(ctx context.Context, rows []moments) {
@@ -40,7 +40,7 @@ func BenchmarkLatency(b *testing.B) {
 				sleep(ctx, 3*time.Second+time.Duration(rand.IntN(1000))*time.Millisecond)
 				insert(ctx, b, pool, &rows[i], i)
 			}
-		}, 12)
+		}, scaled(12))
 	})
 }
 
@@ -58,21 +58,26 @@ func BenchmarkOpenTransaction(b *testing.B) {
 	}
 	b.Run("open", func(b *testing.B) {
 		latency(b, dsn, "", func(ctx context.Context, rows []moments) {
-			for late := time.Now().Add(10 * time.Minute); time.Now().Before(late); sleep(ctx, 50*time.Millisecond) {
+			for late := time.Now().Add(time.Duration(*scale * float64(10*time.Minute))); time.Now().Before(late); sleep(ctx, 50*time.Millisecond) {
 				insert(ctx, b, pool, new(moments), -1)
 			}
 			write(ctx, b, pool, rows, time.Second/1000)
-		}, 20_000)
+		}, scaled(20_000))
 	})
 	if err := tx.Commit(b.Context()); err != nil {
 		b.Fatal(err)
 	}
 	b.Run("closed", func(b *testing.B) {
-		latency(b, dsn, "", func(ctx context.Context, rows []moments) { write(ctx, b, pool, rows, time.Second/1000) }, 20_000)
+		latency(b, dsn, "", func(ctx context.Context, rows []moments) { write(ctx, b, pool, rows, time.Second/1000) }, scaled(20_000))
 	})
 }
 
 func latency(b *testing.B, dsn, option string, writing func(context.Context, []moments), n int) {
+	latencyOf(b, dsn, option, func(ctx context.Context, _ string, rows []moments) { writing(ctx, rows) }, n)
+}
+
+// latencyOf is latency whose writing knows where Caddy is.
+func latencyOf(b *testing.B, dsn, option string, writing func(ctx context.Context, origin string, rows []moments), n int) {
 	origin := serve(b, fmt.Sprintf("store postgres {\n\t\t\tdsn %q\n\t\t\t%s\n\t\t}\n\t\tpoll_interval 1s", dsn, option))
 	for b.Loop() {
 		rows := make([]moments, n)
@@ -86,7 +91,7 @@ func latency(b *testing.B, dsn, option string, writing func(context.Context, []m
 		}
 		ready.Wait()
 		sleep(ctx, time.Second)
-		writing(ctx, rows)
+		writing(ctx, origin, rows)
 		left.Wait()
 		cancel()
 		viewers.Wait()

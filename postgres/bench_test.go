@@ -2,35 +2,40 @@ package postgres
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/caddyjobs/caddyjobs/internal/testdb"
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
 // The benchmarks use a table of ten million rows, of 20,000 jobs of 450 rows
-// and one of a million. `make bench` runs them.
+// and one of a million, among half a million jobs. `make bench` runs them;
+// smaller numbers show that they run.
+var (
+	largeRows = flag.Int("rows", 10_000_000, "rows of the benchmarks' table")
+	largeJobs = flag.Int("jobs", 500_000, "jobs of the benchmarks' table, 20,000 at least")
+	openFor   = flag.Duration("open", 10*time.Minute, "how long a transaction has been open when ticks beside it are measured")
+)
+
 const largeSchema = `CREATE EXTENSION pg_stat_statements;
 CREATE TABLE vibe_tasks (task_id text PRIMARY KEY, execution_state text NOT NULL);
-INSERT INTO vibe_tasks SELECT 'job-' || i, 'running' FROM generate_series(0, 19999) i;
+INSERT INTO vibe_tasks SELECT 'job-' || i, 'running' FROM generate_series(0, {jobs} - 1) i;
 INSERT INTO vibe_tasks VALUES ('huge', 'running');
 CREATE TABLE vibe_events (event_id bigserial, task_id text NOT NULL, event_message text NOT NULL, severity text, event_time bigint);
 INSERT INTO vibe_events (task_id, event_message, severity, event_time)
 	SELECT CASE i % 10 WHEN 0 THEN 'huge' ELSE 'job-' || i * 7919::bigint % 20000 END,
-		'line ' || i || ' of the log, about as long as such lines are', 'info', i FROM generate_series(1, 10000000) i;
+		'line ' || i || ' of the log, about as long as such lines are', 'info', i FROM generate_series(1, {rows}) i;
 ALTER TABLE vibe_events ADD PRIMARY KEY (event_id);
 CREATE INDEX ON vibe_events (task_id, event_id);
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET pg_stat_statements.track_planning = on', current_database()); END $$`
 
 func large(b *testing.B) *app {
 	b.Helper()
-	a := newApp(b, testdb.Shared(b, "18").Database(b), largeSchema)
+	a := newApp(b, testdb.Shared(b, "18").Database(b), strings.NewReplacer("{rows}", fmt.Sprint(*largeRows), "{jobs}", fmt.Sprint(*largeJobs)).Replace(largeSchema))
 	a.exec(b, `VACUUM ANALYZE`)
 	a.pool.Reset()
 	return a
@@ -51,37 +56,83 @@ func BenchmarkTick(b *testing.B) {
 }
 
 // BenchmarkOpenTransaction compares ticks beside a writer that left its
-// transaction open with those without one.
+// transaction open, long ago, with those without one. The tail has followed all
+// the while, and others have written.
 func BenchmarkOpenTransaction(b *testing.B) {
 	a := large(b)
 	for _, rows := range []int{0, 100} {
-		b.Run(fmt.Sprintf("open=false/rows=%d", rows), func(b *testing.B) { a.benchTick(b, 10_000, rows) })
-		b.Run(fmt.Sprintf("open=true/rows=%d", rows), func(b *testing.B) {
-			tx := a.begin(b)
-			for range 100 { // as many holes
-				if _, err := tx.Exec(b.Context(), `INSERT INTO vibe_events (task_id, event_message) VALUES ('job-1', 'open')`); err != nil {
-					b.Fatal(err)
+		for _, open := range []bool{false, true} {
+			b.Run(fmt.Sprintf("open=%t/rows=%d", open, rows), func(b *testing.B) {
+				f := a.newTicker(b, 10_000)
+				if open {
+					a.leaveOpen(b)
 				}
-				a.insert(b, "job-2", joblog.Event{Message: "between"})
-			}
-			a.benchTick(b, 10_000, rows)
-		})
+				for late := time.Now().Add(*openFor); time.Now().Before(late); {
+					a.insert(b, "job-2", joblog.Event{Message: "meanwhile"})
+					f.next(b)
+				}
+				f.measure(b, rows)
+			})
+		}
 	}
 }
 
-func (a *app) benchTick(b *testing.B, watched, rows int) {
+// leaveOpen begins a transaction that leaves a hundred holes, and lets it be.
+func (a *app) leaveOpen(b *testing.B) {
+	tx := a.begin(b)
+	for range 100 {
+		if _, err := tx.Exec(b.Context(), `INSERT INTO vibe_events (task_id, event_message) VALUES ('job-1', 'open')`); err != nil {
+			b.Fatal(err)
+		}
+		a.insert(b, "job-2", joblog.Event{Message: "between"})
+	}
+}
+
+// ticker is a tail with jobs that are watched.
+type ticker struct {
+	a    *app
+	tail joblog.Tail
+	w    joblog.Watch
+}
+
+func (a *app) newTicker(b *testing.B, watched int) *ticker {
+	b.Helper()
 	tail, err := opened(b, a.dsn).Tail(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
-	w := joblog.Watch{Jobs: map[string]struct{}{}}
+	f := &ticker{a: a, tail: tail, w: joblog.Watch{Jobs: map[string]struct{}{}}}
 	for i := range watched {
-		w.Jobs[fmt.Sprint("job-", i)] = struct{}{}
-		w.Ask = append(w.Ask, fmt.Sprint("job-", i))
+		f.w.Jobs[fmt.Sprint("job-", i)] = struct{}{}
+		f.w.Ask = append(f.w.Ask, fmt.Sprint("job-", i))
 	}
+	return f
+}
+
+func (f *ticker) next(b *testing.B) int { return len(nextAll(b, f.tail, f.w).Events) }
+
+func (a *app) benchTick(b *testing.B, watched, rows int) {
+	f := a.newTicker(b, watched)
 	for late := time.Now().Add(2 * youngHole); time.Now().Before(late); {
-		nextAll(b, tail, w) // until all holes are as old as they will be for most of their life
+		f.next(b) // until all holes are as old as they will be for most of their life
 	}
+	f.measure(b, rows)
+}
+
+func (f *ticker) measure(b *testing.B, rows int) {
+	f.a.measure(b, rows, `WITH %`, func() int {
+		tick, err := f.tail.Next(b.Context(), f.w)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return len(tick.Events)
+	})
+}
+
+// measure reports the time of something that reads rows, and of its statements
+// in the database. Before each time rows are written, half of them of the jobs
+// that are watched, if 10,000 are.
+func (a *app) measure(b *testing.B, rows int, statements string, read func() int) {
 	a.exec(b, `SELECT pg_stat_statements_reset()`)
 	got, ticks := 0, 0
 	for b.Loop() {
@@ -91,15 +142,11 @@ func (a *app) benchTick(b *testing.B, watched, rows int) {
 				'a new line of the log, about as long as such lines are', 'info', i FROM generate_series(1, $1) i`, rows)
 			b.StartTimer()
 		}
-		tick, err := tail.Next(b.Context(), w)
-		if err != nil {
-			b.Fatal(err)
-		}
-		got += len(tick.Events)
+		got += read()
 		ticks++
 	}
 	var run, plan float64
-	if err := a.pool.QueryRow(b.Context(), `SELECT sum(total_exec_time), sum(total_plan_time) FROM pg_stat_statements WHERE query LIKE 'WITH %'`).
+	if err := a.pool.QueryRow(b.Context(), `SELECT sum(total_exec_time), sum(total_plan_time) FROM pg_stat_statements WHERE query LIKE $1`, statements).
 		Scan(&run, &plan); err != nil {
 		b.Fatal(err)
 	}
@@ -111,38 +158,28 @@ func (a *app) benchTick(b *testing.B, watched, rows int) {
 // explain logs how Postgres runs the statements of a tick.
 func (a *app) explain(b *testing.B) {
 	s := opened(b, a.dsn)
-	err := s.use(b.Context(), func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
-		var highest int64
-		if err := pool.QueryRow(ctx, "SELECT max(event_id) FROM vibe_events").Scan(&highest); err != nil {
-			return err
-		}
-		ids := make([]string, 10_000)
-		for i := range ids {
-			ids[i] = fmt.Sprint("job-", i)
-		}
-		for _, c := range []struct {
-			name, query string
-			args        []any
-		}{
-			{"1,000 rows, 10,000 jobs watched and asked for", l.tail[tailKind{}], []any{highest - 1000, tickRows, []string(nil), ids, l.terminal}},
-			{"1,000 rows, 100 jobs watched, 2 holes", l.tail[tailKind{true, true}], []any{highest - 1000, tickRows, ids[:100], ids[:100], l.terminal, []int64{5, 900}, []int64{6, 900}}},
-			{"the lock holders", l.locks, []any{l.relations}},
-			{"a page of a log", l.page[pageKind{}], []any{"huge", 5_000_000, highest, joblog.PageRows + 1}},
-		} {
-			rows, err := pool.Query(ctx, "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) "+c.query, c.args...)
-			if err != nil {
-				return err
-			}
-			lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-			if err != nil {
-				return err
-			}
-			b.Logf("%s\n%s", c.name, strings.Join(lines, "\n"))
-		}
-		return nil
-	})
-	if err != nil {
-		b.Error(err)
+	if _, err := s.Jobs(b.Context(), []string{"huge"}); err != nil { // it then knows the layout
+		b.Fatal(err)
+	}
+	var highest int64
+	if err := a.pool.QueryRow(b.Context(), `SELECT max(event_id) FROM vibe_events`).Scan(&highest); err != nil {
+		b.Fatal(err)
+	}
+	ids := make([]string, 10_000)
+	for i := range ids {
+		ids[i] = fmt.Sprint("job-", i)
+	}
+	l := s.layout
+	for _, c := range []struct {
+		name, query string
+		args        []any
+	}{
+		{"1,000 rows, 10,000 jobs watched and asked for", l.tail[tailKind{}], []any{highest - 1000, tickRows, []string(nil), ids, l.terminal}},
+		{"1,000 rows, 100 jobs watched, 2 holes", l.tail[tailKind{true, true}], []any{highest - 1000, tickRows, ids[:100], ids[:100], l.terminal, []int64{5, 900}, []int64{6, 900}}},
+		{"the lock holders", l.locks, []any{l.relations}},
+		{"a page of a log", l.page[pageKind{}], []any{"huge", highest / 2, highest, joblog.PageRows + 1}},
+	} {
+		b.Logf("%s\n%s", c.name, s.plan(b, c.query, c.args...))
 	}
 }
 
@@ -155,19 +192,19 @@ func BenchmarkReplay(b *testing.B) {
 		b.Run("copy", func(b *testing.B) {
 			for b.Loop() {
 				n, err := a.copyOut(b.Context())
-				if err != nil || n != 1_000_000 {
+				if err != nil || n != int64(*largeRows/10) {
 					b.Fatalf("%d rows, %v", n, err)
 				}
 			}
-			b.ReportMetric(1e6*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+			b.ReportMetric(float64(*largeRows/10*b.N)/b.Elapsed().Seconds(), "rows/s")
 		})
 		b.Run("pages", func(b *testing.B) {
 			for b.Loop() {
-				if n := readAll(b, s, "huge"); n != 1_000_000 {
+				if n := readAll(b, s, "huge"); n != *largeRows/10 {
 					b.Fatalf("%d rows", n)
 				}
 			}
-			b.ReportMetric(1e6*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+			b.ReportMetric(float64(*largeRows/10*b.N)/b.Elapsed().Seconds(), "rows/s")
 		})
 	}
 }
