@@ -36,6 +36,7 @@ lint: tools ## check style and formatting
 
 vet:
 	$(AS_XCADDY) go vet ./...
+	cd bench/peers && go vet ./...
 
 check: setup ## run the tests, under the race detector
 	go test -race -timeout 20m ./...
@@ -44,13 +45,14 @@ check: setup ## run the tests, under the race detector
 soak: setup ## run the tests and the fuzzers for long: SOAK_TIME a fuzzer, SOAK_COUNT rounds
 	scripts/soak $(SOAK_TIME) $(SOAK_COUNT) $(SOAK_PACKAGES)
 
-bench: setup ## measure: two hours, and the machine to itself; see bench/RESULTS.md
+bench: setup ## measure: many hours, and the machine to itself; see bench/RESULTS.md
 	go test -run '^$$' -bench 'Tick|Plans|OpenTransaction' -benchtime 200x -timeout 120m -v ./postgres
 	go test -run '^$$' -bench . -benchtime 1x -timeout 90m ./bench
+	go run ./bench/fanout
 
-setup: tools packages clients postgres
+setup: tools packages clients postgres peers
 
-.PHONY: tools packages clients postgres
+.PHONY: tools packages clients postgres peers
 tools:
 	@scripts/install-tools
 packages:
@@ -59,6 +61,8 @@ clients: e2e/package-lock.json
 	@scripts/install-clients
 postgres:
 	@scripts/install-postgres
+peers:
+	@scripts/install-peers
 
 fmt: tools ## format the code
 	golangci-lint fmt

@@ -11,5 +11,5 @@ func openFiles() (limit uint64, known bool) {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
 		return 0, false
 	}
-	return uint64(l.Cur), true
+	return uint64(l.Cur), true //nolint:unconvert // it is signed on FreeBSD
 }

@@ -52,8 +52,10 @@ func TestParked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := parkedSite(t, body)
 			s.post(t, "job", "one")
-			streams := []*stream{s.get(t, "/jobs/job/logs"), s.get(t, "/jobs/job/logs?format=ndjson"),
-				s.get(t, "/jobs/job/logs?severity=error"), s.get(t, "/jobs/job/logs?format=text&tail=0")}
+			streams := []*stream{
+				s.get(t, "/jobs/job/logs"), s.get(t, "/jobs/job/logs?format=ndjson"),
+				s.get(t, "/jobs/job/logs?severity=error"), s.get(t, "/jobs/job/logs?format=text&tail=0"),
+			}
 			parkedNow(t, len(streams))
 			if name == "middleware" && streams[0].header.Get("X-Test") != "yes" {
 				t.Error("the head did not pass the middleware")
@@ -61,9 +63,11 @@ func TestParked(t *testing.T) {
 			s.post(t, "job", "two", "three")
 			streams[0].until(`"three"`)
 			s.put(t, "job", "completed")
-			for i, end := range []string{"data: {\"type\":\"complete\",\"state\":\"completed\"}\n\n",
+			for i, end := range []string{
+				"data: {\"type\":\"complete\",\"state\":\"completed\"}\n\n",
 				`"three","severity":"info","event_time":1234567891000}}` + "\n" + `{"type":"complete","state":"completed"}` + "\n",
-				"id: 3\ndata: {\"type\":\"complete\",\"state\":\"completed\"}\n\n", "two\nthree\n-- job completed\n"} {
+				"id: 3\ndata: {\"type\":\"complete\",\"state\":\"completed\"}\n\n", "two\nthree\n-- job completed\n",
+			} {
 				if got := streams[i].rest(); !strings.HasSuffix(got, end) {
 					t.Errorf("stream %d ended with %q, want %q", i, got, end)
 				}
@@ -162,9 +166,10 @@ func TestParkedStall(t *testing.T) {
 	for i := -1; i <= rounds*rows; i++ {
 		got, err := body.ReadString('\n')
 		want := fmt.Sprintf("row %d %s\n", i, line)
-		if i == -1 {
+		switch i {
+		case -1:
 			want = "first\n"
-		} else if i == rounds*rows {
+		case rounds * rows:
 			want = "-- job completed\n"
 		}
 		if err != nil || got != want {

@@ -13,9 +13,11 @@ import (
 // still is a guest that has nothing to say.
 type still struct{}
 
-func (still) Tick(b []byte, _ time.Duration) ([]byte, time.Duration, bool) { return b, time.Hour, false }
-func (still) Resume()                                                      {}
-func (still) Gone(Reason)                                                  {}
+func (still) Tick(b []byte, _ time.Duration) ([]byte, time.Duration, bool) {
+	return b, time.Hour, false
+}
+func (still) Resume()     {}
+func (still) Gone(Reason) {}
 
 // empty is a store without rows.
 type empty struct{}

@@ -150,8 +150,11 @@ func TestTake(t *testing.T) {
 		path string
 		h2   bool
 		want string
-	}{{"/", false, ""}, {"/", true, "the response cannot leave its handler: it is one of several on an HTTP/2.0 connection"},
-		{"/wrapped", false, "the response cannot leave its handler: a parking.wrapper may change it"}} {
+	}{
+		{"/", false, ""},
+		{"/", true, "the response cannot leave its handler: it is one of several on an HTTP/2.0 connection"},
+		{"/wrapped", false, "the response cannot leave its handler: a parking.wrapper may change it"},
+	} {
 		transport := s.Client().Transport.(*http.Transport).Clone()
 		transport.ForceAttemptHTTP2 = c.h2
 		if !c.h2 {

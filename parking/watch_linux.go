@@ -1,6 +1,7 @@
 package parking
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -65,7 +66,7 @@ func (w *watcher) wait() (changes []change, err error) {
 	n, failed := 0, error(nil)
 	err = w.raw.Read(func(fd uintptr) bool {
 		n, failed = unix.EpollWait(int(fd), events[:], 0)
-		return n > 0 || failed != nil && failed != unix.EINTR
+		return n > 0 || failed != nil && !errors.Is(failed, unix.EINTR)
 	})
 	if err != nil || failed != nil {
 		return nil, fmt.Errorf("waiting for sockets: %w", firstOf(err, failed))

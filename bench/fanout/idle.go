@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/caddyjobs/caddyjobs/bench/load"
+)
+
+// Columns of the scenario idle.
+const (
+	colMemory  = "KiB/viewer"
+	colProcess = "process MiB"
+	colBeats   = "heartbeats/viewer"
+)
+
+// settleMax is how long memory may take until it changes no more.
+const settleMax = 30 * time.Second
+
+var idleKind = kind{"idle", "idle", []string{colMemory, colProcess, colCPU, colBeats}}
+
+// idle has many viewers of a job in which nothing happens.
+func idle(ctx context.Context, e *session, put func(kind, figures)) error {
+	jobs, err := e.jobs(ctx, 1)
+	if err != nil {
+		return err
+	}
+	before, err := e.settle(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.view(ctx, e.idleViewers, jobs...); err != nil {
+		return err
+	}
+	after, err := e.settle(ctx)
+	if err != nil {
+		return err
+	}
+	e.loop.Tally = new(load.Tally)
+	cpu, err := e.process.cpu()
+	err = errors.Join(err, e.wait(ctx, e.idleTime))
+	cpu2, err2 := e.process.cpu()
+	put(idleKind, figures{
+		colMemory:  (after - before) / 1024 / float64(e.idleViewers),
+		colProcess: after / (1 << 20),
+		colCPU:     100 * (cpu2 - cpu).Seconds() / e.idleTime.Seconds(),
+		colBeats:   float64(e.loop.Tally.Beats) / float64(e.idleViewers),
+	})
+	return errors.Join(err, err2)
+}
+
+// wait reads what comes for some time.
+func (e *session) wait(ctx context.Context, d time.Duration) error {
+	end := time.Now().Add(d)
+	return e.loop.Run(ctx, func() bool { return time.Now().After(end) })
+}
+
+// settle waits until the server's memory has stopped to change by more than a
+// hundredth, and returns it in bytes.
+func (e *session) settle(ctx context.Context) (bytes float64, err error) {
+	begun := time.Now()
+	since := begun
+	for time.Since(since) < e.settleFor && time.Since(begun) < settleMax {
+		now, err := e.process.memory()
+		if err != nil {
+			return 0, err
+		}
+		if math.Abs(float64(now)-bytes) > bytes/100 {
+			bytes, since = float64(now), time.Now()
+		}
+		if err := e.wait(ctx, interval); err != nil {
+			return 0, err
+		}
+	}
+	return bytes, nil
+}

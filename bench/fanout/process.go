@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	startTimeout = 60 * time.Second
+	stopTimeout  = 5 * time.Second
+	interval     = 50 * time.Millisecond // at which what cannot be waited for is looked at
+)
+
+// process is a server that runs.
+type process struct {
+	cmd   *exec.Cmd
+	log   string // the file that it writes to
+	ended chan struct{}
+}
+
+// launch starts a server on a core, if that is not negative. Should this
+// process die, so does the server.
+func launch(argv []string, dir string, core int, environment ...string) (*process, error) {
+	if core >= 0 {
+		argv = append([]string{"taskset", "-c", strconv.Itoa(core)}, argv...)
+		environment = append(environment, "GOMAXPROCS=1")
+	}
+	p := &process{cmd: exec.Command(argv[0], argv[1:]...), log: filepath.Join(dir, "log"), ended: make(chan struct{})} //nolint:noctx // stop ends it, with patience
+	log, err := os.Create(p.log)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, log, log
+	p.cmd.Env = append(os.Environ(), append(environment, "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)...)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", argv[0], err)
+	}
+	go func() {
+		_ = p.cmd.Wait() // how it ended is of no interest
+		close(p.ended)
+	}()
+	return p, nil
+}
+
+// stop ends the process and those it started.
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	select {
+	case <-p.ended:
+	case <-time.After(stopTimeout):
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		<-p.ended
+	}
+}
+
+// listens waits until the server does at an address.
+func (p *process) listens(ctx context.Context, address netip.AddrPort) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address.String())
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-time.After(interval):
+		case <-p.ended:
+			return fmt.Errorf("the server has ended: %s", p.tail())
+		case <-ctx.Done():
+			return fmt.Errorf("the server does not listen: %w\n%s", err, p.tail())
+		}
+	}
+}
+
+// tail is the end of what the server has said.
+func (p *process) tail() string {
+	b, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b[max(0, len(b)-2000):])
+}
+
+// family are the process and those it started. They are the servers' own, and
+// few.
+func (p *process) family() []int {
+	all := []int{p.cmd.Process.Pid}
+	for i := 0; i < len(all); i++ {
+		list, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", all[i])) // one that has ended has none
+		for _, id := range strings.Fields(string(list)) {
+			child, _ := strconv.Atoi(id)
+			all = append(all, child)
+		}
+	}
+	return all
+}
+
+// cpu is the time that the server has computed: what /proc/<pid>/stat has as
+// utime and stime, but to the nanosecond.
+func (p *process) cpu() (total time.Duration, err error) {
+	const sched = 2 // which of a process's clocks: see CPUCLOCK_SCHED in the kernel
+	for _, id := range p.family() {
+		var t unix.Timespec
+		if err := unix.ClockGettime(int32(^id<<3|sched), &t); err != nil {
+			return 0, fmt.Errorf("the clock of process %d: %w", id, err)
+		}
+		total += time.Duration(t.Nano())
+	}
+	return total, nil
+}
+
+// busy is the time that all cores together have computed, whoever it was for.
+func busy() (time.Duration, error) {
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := bytes.Cut(stat, []byte("\n"))
+	var ticks int
+	for i, field := range bytes.Fields(line)[1:] {
+		const idle, waiting, stolen = 3, 4, 7 // and what follows is counted among the first two
+		if n, err := strconv.Atoi(string(field)); err != nil {
+			return 0, fmt.Errorf("/proc/stat: %w", err)
+		} else if i != idle && i != waiting && i <= stolen {
+			ticks += n
+		}
+	}
+	const tick = time.Second / 100 // on every Linux that there is
+	return time.Duration(ticks) * tick, nil
+}
+
+// memory is the resident memory of the server, in bytes.
+func (p *process) memory() (total int64, err error) {
+	for _, id := range p.family() {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", id))
+		if err != nil {
+			return 0, err
+		}
+		_, rest, _ := bytes.Cut(status, []byte("\nVmRSS:"))
+		line, _, _ := bytes.Cut(rest, []byte(" kB\n"))
+		n, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("/proc/%d/status: %w", id, err)
+		}
+		total += n << 10
+	}
+	return total, nil
+}
