@@ -44,8 +44,9 @@
 // run can be told: it should be next to nothing.
 //
 //   - idle: viewers of one job that gets no events. Memory a viewer is what the
-//     processes grew by since there was one viewer. CPU is that of the time
-//     after, in percent of a core, heartbeats included.
+//     processes grew by since there was none: at once, with what opening so many
+//     connections left behind, and after -idle-time, 4 minutes. CPU is that of
+//     this time, in percent of a core, heartbeats included.
 //   - fanout: viewers of one job, at fixed rates and at the highest rate at which
 //     nothing is lost and p99 stays within a bound. It is found by raising the
 //     rate by half until it fails, and then by halving the interval, to within

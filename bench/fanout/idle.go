@@ -11,6 +11,7 @@ import (
 
 // Columns of the scenario idle.
 const (
+	colFresh   = "KiB/viewer at once"
 	colMemory  = "KiB/viewer"
 	colProcess = "process MiB"
 	colBeats   = "heartbeats/viewer"
@@ -19,7 +20,7 @@ const (
 // settleMax is how long memory may take until it changes no more.
 const settleMax = 30 * time.Second
 
-var idleKind = kind{"idle", "idle", []string{colMemory, colProcess, colCPU, colBeats}}
+var idleKind = kind{"idle", "idle", []string{colFresh, colMemory, colProcess, colCPU, colBeats}}
 
 // idle has many viewers of a job in which nothing happens.
 func idle(ctx context.Context, e *session, put func(kind, figures)) error {
@@ -42,13 +43,15 @@ func idle(ctx context.Context, e *session, put func(kind, figures)) error {
 	cpu, err := e.process.cpu()
 	err = errors.Join(err, e.wait(ctx, e.idleTime))
 	cpu2, err2 := e.process.cpu()
+	later, err3 := e.settle(ctx)
 	put(idleKind, figures{
-		colMemory:  (after - before) / 1024 / float64(e.idleViewers),
-		colProcess: after / (1 << 20),
+		colFresh:   (after - before) / 1024 / float64(e.idleViewers),
+		colMemory:  (later - before) / 1024 / float64(e.idleViewers),
+		colProcess: later / (1 << 20),
 		colCPU:     100 * (cpu2 - cpu).Seconds() / e.idleTime.Seconds(),
 		colBeats:   float64(e.loop.Tally.Beats) / float64(e.idleViewers),
 	})
-	return errors.Join(err, err2)
+	return errors.Join(err, err2, err3)
 }
 
 // wait reads what comes for some time.

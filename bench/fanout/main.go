@@ -84,7 +84,7 @@ func parse(args []string) (*options, error) {
 	flags.IntVar(&o.serverCore, "server-core", 0, "the core of the servers; -1 for any")
 	flags.IntVar(&o.ownCore, "generator-core", 1, "the core of the generator; -1 for any")
 	flags.IntVar(&o.idleViewers, "idle-viewers", 10_000, "viewers of idle")
-	flags.DurationVar(&o.idleTime, "idle-time", time.Minute, "how long idle watches the CPU")
+	flags.DurationVar(&o.idleTime, "idle-time", 4*time.Minute, "how long idle watches the CPU, and waits for Go to collect")
 	flags.DurationVar(&o.settleFor, "settle", 3*time.Second, "how long memory must not have changed")
 	flags.IntVar(&o.count, "viewers", 1000, "viewers of fanout, jobs and stall")
 	flags.DurationVar(&o.duration, "time", 10*time.Second, "how long a rate is kept up")

@@ -38,7 +38,7 @@ var bases = []string{"raw", "caddy-plain"}
 
 // compared are the columns that are shown with the ratio to the base.
 var compared = []string{
-	colPerCPU, colDelivered, colP99, colFirst, colWarm, colAll, colMemory,
+	colPerCPU, colDelivered, colP99, colFirst, colWarm, colAll, colMemory, colFresh,
 }
 
 // figures are what one round of one server gave, by column.
