@@ -11,9 +11,10 @@ import (
 
 // TestHugeLog reads a log of 100,000 lines: one response, in order, and a
 // server that does not grow with it. Beside that, a viewer stops reading for
-// 30 s while the log grows, and goes on.
+// 30 s while the log grows, and goes on. What is kept for others to replay is
+// bounded by history, which is a fraction of the log.
 func TestHugeLog(t *testing.T) {
-	onBothStores(t, config{binary: plainCaddy}, func(t *testing.T, a *app, s *server) {
+	onBothStores(t, config{binary: plainCaddy, jobs: "history 4MiB"}, func(t *testing.T, a *app, s *server) {
 		const job, lines, growth = "huge", 100_000, 32 << 20
 		a.addJob(t, job)
 		a.log(t, job, lines, "line %d of a build that says a little more than it needs to, as builds do")
