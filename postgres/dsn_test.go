@@ -28,6 +28,8 @@ func TestCrowd(t *testing.T) {
 		a.setJob(t, "slow", "running")
 		a.setJob(t, "job", "running")
 		a.insert(t, "slow", joblog.Event{Message: "m"})
+		a.setJob(t, "other", "running")
+		a.insert(t, "other", numbered("row", maxMarks)...) // the newest rows, which the tail looks at on new connections
 		a.exec(t, slow)
 		s := opened(t, with(a.dsn, "pool_max_conns=4"))
 		f := follow(t, s)
