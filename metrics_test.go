@@ -40,6 +40,7 @@ func figures(t *testing.T) map[string]float64 {
 // TestMetrics watches a job in two ways.
 func TestMetrics(t *testing.T) {
 	s := newSite(t, sqliteStore, both)
+	eventually(t, "streams of other tests are gone", func() bool { return figures(t)["caddyjobs_streams"] == 0 })
 	before := figures(t)
 	s.post(t, "job", "one")
 	streams := []*stream{s.get(t, "/jobs/job/logs"), s.get(t, "/jobs/job/logs?format=text")}

@@ -30,6 +30,7 @@ type poller struct {
 	jobs        map[string]*watched  // the live ones, as of the last survey
 	names       map[string]struct{}  // their ids
 	rings       []*joblog.Emitter    // of all jobs, those that have ended included
+	grown       int                  // what was appended to them since they were trimmed, about, in bytes
 	passes      []*pass              // to be told of the tick that is under way
 	ask         map[string]struct{}  // jobs whose states the next tick asks for
 	askedAll    time.Time            // when all were asked for
@@ -234,14 +235,23 @@ func (p *poller) deliver(tick joblog.Tick) {
 	for job, state := range tick.Ended {
 		p.hub.complete(p.jobs[job], state, tick.Position)
 	}
-	if len(rows) > 0 {
+	for i := range tick.Events {
+		p.grown += tick.Events[i].Size()
+	}
+	if p.grown > p.hub.tunables.Load().history/trimParts {
+		p.grown = 0
 		p.trim()
 	}
 }
 
+// trimParts is how often rings are looked at while they grow by their bound:
+// to look at all of them costs more than a few rows.
+const trimParts = 32
+
 // trim keeps all rings, and then the sheets, together within the bound.
 func (p *poller) trim() {
 	bound, total := p.hub.tunables.Load().history, 0
+	bound -= bound / trimParts * 2 // what comes until the next time, encoded
 	for _, em := range p.rings {
 		total += em.Size()
 	}

@@ -181,6 +181,12 @@ func (s *shard) block(e *entry) {
 // push sends an entry what it lacks, as far as that does not block.
 func (s *shard) push(e *entry) {
 	for e.guest != nil && !e.full && !e.ending {
+		if len(e.group.entries) == 1 && e.stream.Live() { // there is nobody to share with
+			if !s.pull(e) {
+				return
+			}
+			continue
+		}
 		burst, ok := e.stream.Shared(&e.group.bursts)
 		if ok && burst == nil {
 			return
