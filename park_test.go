@@ -2,6 +2,7 @@ package caddyjobs
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
 // parkedSite is one whose heartbeats come too late to hide anything.
@@ -194,4 +198,56 @@ func TestParkedReload(t *testing.T) {
 		t.Errorf("the stream ended with %q", rest)
 	}
 	parkedNow(t, 0)
+}
+
+// TestParkedDismissed takes away the store of a client that reads nothing: it
+// is not waited for.
+func TestParkedDismissed(t *testing.T) {
+	s := parkedSite(t, both)
+	s.post(t, "job", "one")
+	s.raw(t, "HTTP/1.1", "/jobs/job/logs")
+	swift := s.get(t, "/jobs/job/logs")
+	parkedNow(t, 2)
+	for i := range 10 {
+		s.post(t, "job", strings.Repeat("x", 200_000), fmt.Sprint("part ", i))
+		swift.until(fmt.Sprintf(`"part %d"`, i))
+	}
+	s.load(t, "", "respond gone")
+	swift.rest()
+	parkedNow(t, 0)
+}
+
+// captured is an output.
+type captured struct{ bytes.Buffer }
+
+func (c *captured) Send(b []byte) (full bool, err error) {
+	_, err = c.Write(b[joblog.ChunkRoom:])
+	return false, err
+}
+
+// TestParkedAfterFailure parks a stream whose log could not be read at first: it
+// does not go on to say that it waits.
+func TestParkedAfterFailure(t *testing.T) {
+	inHub(t, func(t *testing.T, s *table, h *hub) {
+		s.write("a")
+		s.deny = map[string]error{"a": joblog.ErrUnserved}
+		seat := watchJob(t, h, "a")
+		out := new(captured)
+		v := &viewer{hub: h, out: out, seat: seat, heartbeat: time.Hour, stream: joblog.NewStream(h, seat.em, joblog.Options{Tail: -1})}
+		time.AfterFunc(10*time.Second, func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.deny = nil
+		})
+		if got := v.run(t.Context(), room(), joblog.More, nil, func(state joblog.State) bool { return state == joblog.Idle }); got != parked {
+			t.Errorf("the outcome is %d", got)
+		}
+		if body := out.String(); strings.Count(body, `"log"`) != 1 {
+			t.Errorf("got %q", body)
+		}
+		if said, _, _ := v.Tick(room(), time.Hour); string(said[joblog.ChunkRoom:]) != ":\n" {
+			t.Errorf("parked, it says %q", said[joblog.ChunkRoom:])
+		}
+		v.leave()
+	})
 }

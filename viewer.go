@@ -179,6 +179,7 @@ func (v *viewer) first(ctx context.Context, b []byte) ([]byte, joblog.State, err
 		var state joblog.State
 		var err error
 		b, state, err = v.stream.Pull(ctx, b)
+		v.note(err)
 		if len(b) > head || state != joblog.More || err != nil {
 			return b, state, err
 		}
@@ -200,12 +201,22 @@ func (v *viewer) pull(ctx context.Context) (state joblog.State, err error, ok bo
 	before := v.stream.Rows()
 	b, state, err := v.stream.Pull(ctx, (*buf)[:joblog.ChunkRoom])
 	metrics.events.Add(v.stream.Rows() - before)
+	v.note(err)
 	ok = len(b) == joblog.ChunkRoom || v.write(b)
 	if cap(b) <= largestBuffer {
 		*buf = b
 		buffers.Put(buf)
 	}
 	return state, err, ok
+}
+
+// note takes the outcome of a Pull.
+func (v *viewer) note(err error) {
+	if err == nil {
+		v.failures = 0
+	} else {
+		v.failures++
+	}
 }
 
 // write sends b at once. It returns false if the client is gone.
@@ -219,15 +230,12 @@ func (v *viewer) write(b []byte) bool {
 // next waits until there is something to pull, after a Pull that returned
 // state and err. It returns false if the stream is over, and why.
 func (v *viewer) next(ctx context.Context, state joblog.State, err error) (outcome, bool) {
-	if err != nil {
-		v.failures++
+	switch {
+	case err != nil:
 		return v.wait(ctx, v.retry())
-	}
-	v.failures = 0
-	switch state {
-	case joblog.Rewound:
+	case state == joblog.Rewound:
 		return v.restart(ctx)
-	case joblog.Idle:
+	case state == joblog.Idle:
 		return v.wait(ctx, v.stream.Wake())
 	default:
 		return v.wait(ctx, ready)

@@ -55,7 +55,9 @@ func BenchmarkLive(b *testing.B) {
 func parkedShard(b *testing.B, viewers int) (*shard, *group) {
 	b.Helper()
 	s := &shard{lot: NewLot(), wake: make(chan struct{}, 1), running: true}
-	s.begin()
+	if err := s.begin(); err != nil {
+		b.Fatal(err)
+	}
 	b.Cleanup(s.watcher.close)
 	em := joblog.NewEmitter("job")
 	em.Open(joblog.Cursor{})

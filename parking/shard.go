@@ -34,23 +34,32 @@ type shard struct {
 // run serves the shard until nothing is parked in it.
 func (s *shard) run() {
 	for {
-		s.begin()
-		s.serve()
-		s.watcher.close()
+		if err := s.begin(); err != nil {
+			s.refuse() // there is no descriptor left, say: the clients come again
+		} else {
+			s.serve()
+		}
 		if s.stop() {
 			return
 		}
 	}
 }
 
-func (s *shard) begin() {
-	var err error
-	if s.watcher, err = newWatcher(); err != nil {
-		panic("parking: " + err.Error()) // out of descriptors or memory, like a failed accept, but with connections in hand
-	}
+func (s *shard) begin() (err error) {
 	s.entries, s.groups = map[int32]*entry{}, map[*joblog.Emitter]*group{}
 	s.passes, s.wheel = nil, wheel{}
 	s.scratch = make([]byte, joblog.ChunkRoom, 4096)
+	s.watcher, err = newWatcher()
+	return err
+}
+
+// refuse ends those that came: they cannot be watched.
+func (s *shard) refuse() {
+	arrived, _ := s.take()
+	for _, e := range arrived {
+		s.lot.parked.Add(-1)
+		s.lot.Abandon(e.guest, e.stream, e.conn, HungUp)
+	}
 }
 
 func (s *shard) serve() {
@@ -261,8 +270,10 @@ func (s *shard) end(e *entry, why Reason) {
 	case err != nil:
 		s.gone(e, HungUp)
 	case full:
-		e.ending, e.why = true, why
-		s.block(e)
+		e.ending, e.why, e.due = true, why, time.Time{}
+		if s.block(e); e.guest != nil {
+			s.hurry(e)
+		}
 	default:
 		s.gone(e, why)
 	}

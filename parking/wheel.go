@@ -48,20 +48,43 @@ func (s *shard) tick() {
 	}
 }
 
+// parting is how long a client that was told to go may take to hear of it.
+const parting = 2 * time.Second
+
 // call calls an entry's Tick, and sends what it says.
 func (s *shard) call(e *entry) {
+	if e.ending {
+		s.hurry(e)
+		return
+	}
 	said, next, last := e.guest.Tick(s.scratch[:joblog.ChunkRoom], s.now.Sub(e.wrote))
 	s.scratch = said
-	if len(said) > joblog.ChunkRoom && !e.ending && (!e.full || last) {
+	if len(said) > joblog.ChunkRoom && (!e.full || last) {
 		s.say(e, said)
 	}
-	if e.guest == nil {
-		return
-	}
-	if last {
+	switch {
+	case e.guest == nil:
+	case last:
 		s.end(e, Dismissed)
-		return
+	default:
+		s.later(e, next)
 	}
-	e.due = s.now.Add(next)
-	s.wheel.put(e, next)
+}
+
+// hurry ends waiting for a client that was told to go. One whose log is
+// complete may take its time.
+func (s *shard) hurry(e *entry) {
+	switch {
+	case e.why != Dismissed:
+	case e.due.IsZero() || s.now.Before(e.due): // it is new, or the lot is swept
+		s.later(e, parting)
+	default:
+		s.gone(e, HungUp)
+	}
+}
+
+// later has an entry called again.
+func (s *shard) later(e *entry, d time.Duration) {
+	e.due = s.now.Add(d)
+	s.wheel.put(e, d)
 }

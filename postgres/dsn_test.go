@@ -89,11 +89,12 @@ func TestSlowLog(t *testing.T) {
 // await waits until something is so.
 func await(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !is(); {
-		if time.Now().After(deadline) {
+	for deadline := time.After(patience); !is(); {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-deadline:
 			t.Fatalf("waited in vain for %s", what)
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 

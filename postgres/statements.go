@@ -156,7 +156,7 @@ const digest = `hashtextextended(concat_ws(' ', job, octet_length(msg), left(msg
 
 // marksSQL is the statement of some rows' marks.
 func marksSQL(which string) string {
-	return `SELECT id, ` + digest + ` FROM (SELECT {id}::bigint AS id, {job}::text AS job, {message}::text AS msg, {sev} AS sev, {ms} AS ms
+	return `SELECT id, ` + digest + ` FROM (SELECT {id}::bigint AS id, {job}::text AS job, {message}::text AS msg
 		FROM {events} ` + which + `) e ORDER BY id`
 }
 
