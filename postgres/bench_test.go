@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/caddyjobs/caddyjobs/internal/testdb"
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
@@ -169,13 +171,20 @@ func (a *app) explain(b *testing.B) {
 	for i := range ids {
 		ids[i] = fmt.Sprint("job-", i)
 	}
+	var places []pgtype.TID
+	if err := a.pool.QueryRow(b.Context(), `SELECT array_agg(ctid) FROM vibe_tasks WHERE task_id = ANY($1)`, ids).Scan(&places); err != nil {
+		b.Fatal(err)
+	}
 	l := s.layout
 	for _, c := range []struct {
 		name, query string
 		args        []any
 	}{
-		{"1,000 rows, 10,000 jobs watched and asked for", l.tail[tailKind{}], []any{highest - 1000, tickRows, []string(nil), ids, l.terminal}},
-		{"1,000 rows, 100 jobs watched, 2 holes", l.tail[tailKind{true, true}], []any{highest - 1000, tickRows, ids[:100], ids[:100], l.terminal, []int64{5, 900}, []int64{6, 900}}},
+		{"1,000 rows, 10,000 jobs watched, their rows looked for where they were", l.tail[tailKind{places: true}],
+			[]any{highest - 1000, tickRows, []string(nil), []string{}, l.terminal, true, places}},
+		{"the same, asked for by id", l.tail[tailKind{}], []any{highest - 1000, tickRows, []string(nil), ids, l.terminal, true}},
+		{"1,000 rows, 100 jobs watched, 2 holes", l.tail[tailKind{filter: true, holes: true, places: true}],
+			[]any{highest - 1000, tickRows, ids[:100], []string{}, l.terminal, true, []int64{5, 900}, []int64{6, 900}, places[:100]}},
 		{"the lock holders", l.locks, []any{l.relations}},
 		{"a page of a log", l.page[pageKind{}], []any{"huge", highest / 2, highest, joblog.PageRows + 1}},
 	} {

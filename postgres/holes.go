@@ -52,6 +52,9 @@ type grace struct{ settle, blind time.Duration }
 // grace is that of holes.
 func (l *layout) grace() grace { return grace{l.settle, max(l.settle, blindWait)} }
 
+// born is that of ids which no session keeps.
+func (l *layout) born() grace { return grace{l.patience, max(l.patience, blindWait)} }
+
 // see is the sight of a tick after whose read k was found.
 func see(k *locks, g grace, tick int64) *sight {
 	s := &sight{grace: g, writers: map[string]struct{}{}, at: k.clock(), due: tick}
@@ -99,6 +102,7 @@ type hole struct {
 	joblog.Range
 	*sight
 	looked int64 // the last tick that looked for them
+	unborn bool  // a session may keep them, and use them when it likes
 }
 
 // pressing reports whether something may have become of a hole since it was
@@ -143,7 +147,7 @@ func (hs holes) without(ids []int64) holes {
 		i, _ := slices.BinarySearch(ids, h.Lo)
 		for ; i < len(ids) && ids[i] <= h.Hi; i++ {
 			if ids[i] > h.Lo {
-				out = append(out, hole{joblog.Range{Lo: h.Lo, Hi: ids[i] - 1}, h.sight, h.looked})
+				out = append(out, hole{joblog.Range{Lo: h.Lo, Hi: ids[i] - 1}, h.sight, h.looked, h.unborn})
 			}
 			h.Lo = ids[i] + 1
 		}

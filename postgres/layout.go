@@ -24,19 +24,22 @@ const settleUnborn = 60 * time.Second
 // makes the ids, and the SQL that follows from it.
 type layout struct {
 	*statements
-	jobType   string   // of the events' column of the job
-	jobsType  string   // of the jobs' id
-	stateType string   // likewise, quoted
-	severity  string   // type of the column, quoted
-	timeType  string   // likewise
-	defaulted bool     // the database gives out ids
-	table     uint32   // the events' own oid
-	heap      bool     // it is a table, and its rows tell their transactions
-	byJob     bool     // it has an index by job and id
-	parted    bool     // it has partitions
-	relations []uint32 // tables whose locks writers hold
-	blind     bool     // we may not see who holds locks
-	settle    time.Duration
+	jobType   string        // of the events' column of the job
+	jobsType  string        // of the jobs' id
+	stateType string        // likewise, quoted
+	severity  string        // type of the column, quoted
+	timeType  string        // likewise
+	defaulted bool          // the database gives out ids
+	table     uint32        // the events' own oid
+	heap      bool          // it is a table, and its rows tell their transactions
+	placed    bool          // the jobs are a table, and its rows tell their places
+	byJob     bool          // it has an index by job and id
+	parted    bool          // it has partitions
+	relations []uint32      // tables whose locks writers hold
+	blind     bool          // we may not see who holds locks
+	settle    time.Duration // of ids that need not be made when a row is written
+	patience  time.Duration // as configured, of those that are
+	cache     int64         // how many ids the sequence gives a session; 0 if one, or if it may not be read
 	warnings  []string
 	terminal  []string
 	max       int
@@ -54,6 +57,8 @@ type column struct {
 type relation struct {
 	oid     uint32
 	kind    string
+	heirs   bool // it has partitions, or other tables' rows are its own
+	whole   bool // we may read all of it, its rows' places and transactions as well
 	columns map[string]column
 }
 
@@ -67,7 +72,7 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, d *Driver) (*layout, error
 	if err != nil {
 		return nil, err
 	}
-	l := &layout{terminal: d.Jobs.Terminal, max: d.MaxMessage}
+	l := &layout{terminal: d.Jobs.Terminal, max: d.MaxMessage, placed: jobs.whole && jobs.kind == "r" && !jobs.heirs}
 	if err := l.check(d.Tables, events, jobs); err != nil {
 		return nil, err
 	}
@@ -80,9 +85,9 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, d *Driver) (*layout, error
 	return l, nil
 }
 
-const findRelation = `SELECT c.oid, c.relkind::text, a.attname, coalesce(b.typname, t.typname), coalesce(b.typtype, t.typtype) = 'e',
+const findRelation = `SELECT c.oid, c.relkind::text, c.relhassubclass, a.attname, coalesce(b.typname, t.typname), coalesce(b.typtype, t.typtype) = 'e',
 	has_column_privilege(c.oid, a.attnum, 'SELECT'),
-	format_type(a.atttypid, NULL)
+	format_type(a.atttypid, NULL), has_table_privilege(c.oid, 'SELECT')
 	FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 	JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type b ON b.oid = t.typbasetype
 	WHERE c.oid = to_regclass($1)`
@@ -98,7 +103,7 @@ func find(ctx context.Context, pool *pgxpool.Pool, name string) (*relation, erro
 		return nil, err
 	}
 	var c column
-	_, err = pgx.ForEachRow(rows, []any{&r.oid, &r.kind, &c.name, &c.typ, &c.enum, &c.free, &c.full}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&r.oid, &r.kind, &r.heirs, &c.name, &c.typ, &c.enum, &c.free, &c.full, &r.whole}, func() error {
 		r.columns[c.name] = c
 		return nil
 	})
@@ -226,8 +231,8 @@ func (l *layout) inspectIDs(ctx context.Context, pool *pgxpool.Pool, d *Driver, 
 	if err != nil {
 		return err
 	}
-	l.table, l.heap = events.oid, events.kind == "r" || events.kind == "p"
-	l.blind, l.settle = !seeing, time.Duration(d.Settle)
+	l.table, l.heap = events.oid, events.whole && (events.kind == "r" || events.kind == "p")
+	l.blind, l.settle, l.patience = !seeing, time.Duration(d.Settle), time.Duration(d.Settle)
 	if l.blind {
 		l.warnings = append(l.warnings, fmt.Sprintf("pg_locks may not be read, so ids that were passed over are given up when all transactions have ended "+
 			"that were open %s later; to go by who writes, run: GRANT SELECT ON pg_catalog.pg_locks TO the user of the dsn", max(l.settle, blindWait)))
@@ -236,8 +241,12 @@ func (l *layout) inspectIDs(ctx context.Context, pool *pgxpool.Pool, d *Driver, 
 		if l.settle == 0 {
 			l.settle = settleUnborn
 		}
+		missed := ""
+		if sequence != nil && *cache > 1 && *increment == 1 && readable {
+			l.cache, missed = *cache, fmt.Sprintf(" and %d other sessions have left some of theirs since", maxUnborn)
+		}
 		l.warnings = append(l.warnings, fmt.Sprintf("ids of %s need not be made when a row is written, since %s: a row whose id "+
-			"is more than %s old may be missed by viewers who are connected", d.Events.Table, why, l.settle))
+			"is more than %s old%s may be missed by viewers who are connected", d.Events.Table, why, l.settle, missed))
 	}
 	if sequence != nil && !readable {
 		l.warnings = append(l.warnings, fmt.Sprintf("the sequence %s may not be read: when the newest rows are deleted, logs are shown anew, as if it went back; "+

@@ -64,5 +64,6 @@ func (t *tail) bury(f *found, probed []int) {
 			t.holes[i].looked = t.ticks
 		}
 	}
-	t.holes = slices.DeleteFunc(t.holes.without(f.fills), func(h hole) bool { return h.over && h.looked == t.ticks })
+	t.shed()
+	t.holes = slices.DeleteFunc(t.holes.without(f.fills), func(h hole) bool { return h.over && !h.unborn && h.looked == t.ticks })
 }

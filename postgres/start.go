@@ -89,7 +89,7 @@ func (l *layout) look(ctx context.Context, pool *pgxpool.Pool, first func(*pgx.B
 func (t *tail) dig(rows pgx.Rows, early *sight) error {
 	var r joblog.Range
 	_, err := pgx.ForEachRow(rows, []any{&r.Lo, &r.Hi}, func() error {
-		t.holes = append(t.holes, hole{r, early, 0})
+		t.holes = append(t.holes, hole{r, early, 0, t.blocks.size > 0})
 		return nil
 	})
 	return err

@@ -32,7 +32,7 @@ type statements struct {
 
 // tailKind says which parts a tick's statement has: a part that is not needed
 // costs time to plan.
-type tailKind struct{ filter, holes bool }
+type tailKind struct{ filter, holes, places bool }
 
 func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 	severity := "{severity}::text"
@@ -68,8 +68,9 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 	for _, k := range []pageKind{{false, false}, {false, true}, {true, false}, {true, true}} {
 		s.page[k] = twice(pageSQL(k, l))
 	}
-	for _, k := range []tailKind{{false, false}, {false, true}, {true, false}, {true, true}} {
-		s.tail[k] = twice(tailSQL(k))
+	for i := range 8 {
+		k := tailKind{i&1 > 0, i&2 > 0, i&4 > 0}
+		s.tail[k] = twice(tailSQL(k, l.placed))
 	}
 	s.insert = twice(`INSERT INTO {events} ({job}, {message}, {severity}, {time})
 		SELECT $1::text::{jobtype}, m, s::{sevtype}, {from_ms}
@@ -163,20 +164,22 @@ func marksSQL(which string) string {
 // tailSQL is the statement of a tick: in one snapshot the states that are asked
 // for, the rows that fill holes, and the rows above the highest id seen.
 //
-//	$1 the highest id  $2 rows a part  $3 watched jobs  $4 asked jobs  $5 terminal states  $6, $7 lows and highs of holes
+//	$1 the highest id  $2 rows a part  $3 watched jobs  $4 jobs asked for by id  $5 terminal states
+//	$6 whether those that go on are told  then lows and highs of holes, and places of jobs' rows
 //
 // Rows of jobs that are not watched come with an id only, and only where an
 // edge of a gap, or a hole, needs it. A prefix of the rows is kept that fits the
 // budget; the summary says how far it goes. Of the last ones there are marks.
-func tailSQL(k tailKind) string {
+func tailSQL(k tailKind, placed bool) string {
 	watched := "($3::text[] IS NULL)" // it needs a type, even where it is not used
 	if k.filter {
 		watched = "coalesce({job} = ANY($3::text[]::{jobtype}[]), false)"
 	}
 	columns := `{id}::bigint AS id, {job}::text AS job, {message}::text AS msg, {sev} AS sev, {ms} AS ms, {size} AS size, ` + watched + ` AS w`
-	fills := ""
+	fills, places := "", "$7"
 	if k.holes {
-		fills = `(SELECT true AS fill, f.* FROM unnest($6::bigint[], $7::bigint[]) h(lo, hi) CROSS JOIN LATERAL (
+		places = "$9"
+		fills = `(SELECT true AS fill, f.* FROM unnest($7::bigint[], $8::bigint[]) h(lo, hi) CROSS JOIN LATERAL (
 			SELECT ` + columns + ` FROM {events} WHERE {id} BETWEEN h.lo AND h.hi ORDER BY {id} LIMIT $2) f ORDER BY f.id LIMIT $2) UNION ALL `
 	}
 	return `WITH r AS MATERIALIZED (` + fills + `
@@ -190,8 +193,7 @@ func tailSQL(k tailKind) string {
 		CASE WHEN w THEN sev END, CASE WHEN w THEN ms END, prev, 0::bigint, 0::bigint, 0::bigint
 		FROM g WHERE kept AND (w OR fill OR id <> prev + 1)
 	UNION ALL
-	SELECT 'state', 0, false, false, j.{jobid}::text, j.{state}::text, false, NULL, NULL, 0, 0, 0, 0
-		FROM {jobs} j WHERE j.{jobid} = ANY($4::text[]::{jobstype}[]) AND j.{state}::text = ANY($5::text[])
+	` + statesSQL(k, placed, places) + `
 	UNION ALL
 	SELECT 'mark', id, false, false, NULL, NULL, false, NULL, NULL, ` + digest + `, 0, 0, 0
 		FROM (SELECT * FROM g WHERE kept ORDER BY id DESC LIMIT ` + fmt.Sprint(maxMarks) + `) m
@@ -199,6 +201,25 @@ func tailSQL(k tailKind) string {
 	SELECT 'sum', coalesce(max(id) FILTER (WHERE kept AND NOT fill), $1), false, false, NULL, NULL, false, NULL, NULL, 0,
 		count(*) FILTER (WHERE NOT kept), count(*) FILTER (WHERE fill), count(*) FILTER (WHERE NOT fill) FROM g
 	ORDER BY 2`
+}
+
+// statesSQL is the part about the jobs that are asked for: those that have
+// ended and, with where their rows are, those that go on; and of the rows that
+// were somewhere before, how many are there, and a digest.
+func statesSQL(k tailKind, placed bool, places string) string {
+	at, version := "NULL", "0"
+	if placed {
+		at, version = "j.ctid::text", `hashtextextended((j.{jobid}::text || ' ' || coalesce(j.{state}::text, '')) COLLATE "C", 0)`
+	}
+	text := `SELECT 'state', 0, false, coalesce(j.{state}::text = ANY($5::text[]), false), j.{jobid}::text, j.{state}::text, false, ` + at + `, NULL, ` + version + `, 0, 0, 0
+		FROM {jobs} j WHERE j.{jobid} = ANY($4::text[]::{jobstype}[]) AND ($6 OR j.{state}::text = ANY($5::text[]))`
+	if k.places {
+		text += fmt.Sprintf(` UNION ALL SELECT 'part', g, false, false, NULL, NULL, false, NULL, NULL, x.digest, x.rows, 0, 0
+			FROM generate_series(1, cardinality(%s::tid[]), %d) g CROSS JOIN LATERAL (
+				SELECT count(*) AS rows, coalesce(bit_xor(%s), 0) AS digest FROM {jobs} j WHERE j.ctid = ANY((%[1]s::tid[])[g:g+%[4]d])) x`,
+			places, placesPart, version, placesPart-1)
+	}
+	return text
 }
 
 // millisOf is the time as an event has it: integers as they are, timestamps in

@@ -22,6 +22,7 @@ type tail struct {
 	holes     holes
 	position  joblog.Cursor // n and holes
 	ends      ends
+	places    places
 	unsettled *unsettled // nil if all is known of the rows before the tail began
 	ticks     int64      // number of the tick under way
 	stalled   bool       // there are too many holes to go on
@@ -30,12 +31,13 @@ type tail struct {
 	identity identity
 	clock    time.Time
 	exact    bool // holes close by the locks alone
+	blocks   blocks
 }
 
 // Tail starts to follow the table from its newest visible row. What writers
 // have in progress below it is a hole.
 func (s *Store) Tail(ctx context.Context) (joblog.Tail, error) {
-	t := &tail{store: s, ends: ends{}, ticks: 1}
+	t := &tail{store: s, ends: ends{}, places: places{}, ticks: 1}
 	err := s.use(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error { return t.start(ctx, pool, l) })
 	if err != nil {
 		return nil, fmt.Errorf("starting to follow the table: %w", err)
@@ -83,6 +85,9 @@ func (t *tail) Next(ctx context.Context, w joblog.Watch) (tick joblog.Tick, err 
 func (t *tail) note(l *layout, k *locks, marks []mark) {
 	t.identity.note(k, marks)
 	t.clock, t.exact = k.clock(), l.settle == 0 && !k.blind
+	if t.blocks.size = l.cache; k.newest != nil {
+		t.blocks.end = *k.newest
+	}
 }
 
 // apply takes over what a tick found. The order is the proof: what it read
@@ -94,6 +99,7 @@ func (t *tail) apply(l *layout, f *found, probed []int) joblog.Tick {
 	before := len(t.holes)
 	t.bury(f, probed)
 	t.pass(l, f)
+	t.bear(l, f.locks)
 	tick := joblog.Tick{Events: f.events}
 	if !f.cut {
 		tick.Ended = t.check(f)
@@ -104,7 +110,7 @@ func (t *tail) apply(l *layout, f *found, probed []int) joblog.Tick {
 	}
 	t.update(f.locks)
 	t.stand(len(f.fills)+len(f.gaps) > 0 || len(t.holes) != before)
-	tick.Position, tick.More = t.position, f.cut && !t.stalled || t.pressed() || t.ending()
+	tick.Position, tick.More = t.position, f.cut && !t.stalled || f.moved || t.pressed() || t.ending()
 	slices.SortFunc(tick.Events, func(a, b joblog.Event) int { return cmp.Compare(a.ID, b.ID) })
 	t.ticks++
 	t.stall()
@@ -119,7 +125,7 @@ func (t *tail) pass(l *layout, f *found) {
 	}
 	now := see(f.locks, l.grace(), t.ticks)
 	for _, gap := range f.gaps {
-		t.holes = append(t.holes, hole{gap, now, t.ticks})
+		t.holes = append(t.holes, hole{gap, now, t.ticks, t.blocks.size > 0})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
@@ -22,27 +23,34 @@ type found struct {
 	gaps   joblog.Ranges // ids above n that were passed over
 	n      int64         // how far rows go
 	states map[string]string
-	cut    bool // a bound ended it: states do not count
-	full   bool // a bound ended the fills
+	places places // of the jobs asked for that go on
+	parts  []part // of the rows that were looked for where they were
+	cut    bool   // a bound ended it: states do not count
+	full   bool   // a bound ended the fills
+	moved  bool   // some jobs have to be asked for by id
 	marks  []mark
 	locks  *locks
 }
 
 // read makes the two statements of a tick, the second after the first.
 func (t *tail) read(ctx context.Context, pool *pgxpool.Pool, l *layout, w joblog.Watch, probed []int) (*found, error) {
-	f := &found{states: map[string]string{}}
-	kind := tailKind{filter: len(w.Jobs) <= filterJobs, holes: len(probed) > 0}
+	f := &found{states: map[string]string{}, places: places{}}
+	ids, staying := t.places.split(t.ends.asked(w))
+	kind := tailKind{filter: len(w.Jobs) <= filterJobs, holes: len(probed) > 0, places: len(staying) > 0}
 	above := t.n
 	if t.stalled {
 		above = math.MaxInt64
 	}
-	args := []any{above, tickRows, []string(nil), l.canonicals(l.jobsType, t.ends.asked(w)), l.terminal}
+	args := []any{above, tickRows, []string(nil), l.canonicals(l.jobsType, ids), l.terminal, l.placed}
 	if kind.filter {
 		args[2] = l.canonicals(l.jobType, keys(w.Jobs))
 	}
 	if kind.holes {
 		lows, highs := split(t.holes.pick(probed))
 		args = append(args, lows, highs)
+	}
+	if kind.places {
+		args = append(args, t.places.at(staying))
 	}
 	batch := new(pgx.Batch)
 	batch.Queue(l.tail[kind], args...).Query(func(rows pgx.Rows) error { return f.scan(rows, l, w.Jobs) })
@@ -51,7 +59,12 @@ func (t *tail) read(ctx context.Context, pool *pgxpool.Pool, l *layout, w joblog
 	if t.stalled {
 		f.n, f.cut = 0, true
 	}
-	return f, err
+	if err != nil {
+		return nil, err
+	}
+	t.places.learn(ids, f.places, w.Jobs)
+	f.moved = !t.places.verify(staying, f.parts)
+	return f, nil
 }
 
 // queueLocks asks for the lock holders, after what is in the batch.
@@ -63,6 +76,17 @@ func (l *layout) queueLocks(batch *pgx.Batch) *locks {
 		return err
 	})
 	return k
+}
+
+// place notes where the row of a job is that goes on.
+func (f *found) place(job string, at pgtype.Text, digest int64) error {
+	if !at.Valid {
+		return nil // it is not a table's
+	}
+	p := place{digest: digest}
+	err := p.at.Scan(at.String)
+	f.places[job] = p
+	return err
 }
 
 func (l *layout) canonicals(typ string, ids []string) []string {
@@ -85,7 +109,13 @@ func (f *found) scan(rows pgx.Rows, l *layout, jobs map[string]struct{}) error {
 	_, err := pgx.ForEachRow(rows, to, func() error {
 		switch kind {
 		case "state":
-			f.states[*job] = e.message.String
+			if watched {
+				f.states[*job] = e.message.String
+				return nil
+			}
+			return f.place(*job, e.sev, prev)
+		case "part":
+			f.parts = append(f.parts, part{rows: cut, digest: prev})
 			return nil
 		case "mark":
 			f.marks = append(f.marks, mark{e.ID, prev})
