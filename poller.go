@@ -27,14 +27,14 @@ type poller struct {
 	tail   joblog.Tail        // nil if none is followed
 	listen context.CancelFunc // nil if the store's hints are not listened to
 
-	jobs        map[string]*watched  // the live ones, as of the last survey
-	names       map[string]struct{}  // their ids
-	rings       []*joblog.Emitter    // of all jobs, those that have ended included
-	grown       int                  // what was appended to them since they were trimmed, about, in bytes
-	passes      []*pass              // to be told of the tick that is under way
-	ask         map[string]struct{}  // jobs whose states the next tick asks for
-	askedAll    time.Time            // when all were asked for
-	active      map[string]time.Time // jobs that had rows lately, and when
+	jobs        map[string]*watched // the live ones, as of the last survey
+	names       map[string]struct{} // their ids
+	rings       []*joblog.Emitter   // of all jobs, those that have ended included
+	grown       int                 // what was appended to them since they were trimmed, about, in bytes
+	passes      []*pass             // to be told of the tick that is under way
+	ask         map[string]struct{} // jobs whose states the next tick asks for
+	askedAll    time.Time           // when all were asked for
+	active      map[string]activity // of jobs that had rows lately
 	askedActive time.Time
 
 	started time.Time     // when the last tick began
@@ -45,7 +45,7 @@ type poller struct {
 
 // run ticks until ctx ends.
 func (p *poller) run(ctx context.Context) {
-	p.ask, p.active = map[string]struct{}{}, map[string]time.Time{}
+	p.ask, p.active = map[string]struct{}{}, map[string]activity{}
 	for p.wait(ctx) {
 		p.tick(ctx)
 	}
@@ -186,7 +186,7 @@ func (p *poller) open() {
 }
 
 // asked are the jobs whose states the tick asks for: once per interval all,
-// sooner those that have rows, which their end often follows, and those of
+// sooner those that had rows, which their end often follows, and those of
 // which something was heard at once.
 func (p *poller) asked() (jobs []string, all bool) {
 	if p.started.Sub(p.askedAll) >= p.hub.tunables.Load().interval {
@@ -203,14 +203,23 @@ func (p *poller) asked() (jobs []string, all bool) {
 	return jobs, false
 }
 
-// askActive asks for the jobs that had rows lately.
+// activity is when a job had rows, and when to ask for its state next.
+type activity struct{ last, ask time.Time }
+
+// askActive asks for the jobs that had rows lately: soon after the last one,
+// and then after as long as it has been. While rows flow there is none to ask
+// for, which would cost more than the rows of many jobs.
 func (p *poller) askActive() {
 	p.askedActive = p.started
-	for job, last := range p.active {
-		if p.started.Sub(last) > p.hub.tunables.Load().interval {
+	for job, a := range p.active {
+		switch quiet := p.started.Sub(a.last); {
+		case quiet > p.hub.tunables.Load().interval:
 			delete(p.active, job)
+			p.ask[job] = struct{}{}
+		case !p.started.Before(a.ask):
+			p.active[job] = activity{a.last, p.started.Add(quiet)}
+			p.ask[job] = struct{}{}
 		}
-		p.ask[job] = struct{}{}
 	}
 }
 
@@ -229,7 +238,7 @@ func (p *poller) deliver(tick joblog.Tick) {
 	}
 	for job, events := range rows {
 		p.jobs[job].em.Append(tick.Position, events)
-		p.active[job] = p.started
+		p.active[job] = activity{p.started, p.started.Add(soonest)}
 		p.pace = soonest
 	}
 	for job, state := range tick.Ended {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/caddyjobs/caddyjobs/internal/testdb"
@@ -58,29 +59,30 @@ func BenchmarkTick(b *testing.B) {
 }
 
 // BenchmarkOpenTransaction compares ticks beside a writer that left its
-// transaction open, long ago, with those without one. The tail has followed all
-// the while, and others have written.
+// transaction open, long ago, with those before it began and after it ended. The
+// tail has followed all the while, once a second, and others have written.
 func BenchmarkOpenTransaction(b *testing.B) {
 	a := large(b)
-	for _, rows := range []int{0, 100} {
-		for _, open := range []bool{false, true} {
-			b.Run(fmt.Sprintf("open=%t/rows=%d", open, rows), func(b *testing.B) {
-				f := a.newTicker(b, 10_000)
-				if open {
-					a.leaveOpen(b)
-				}
-				for late := time.Now().Add(*openFor); time.Now().Before(late); {
-					a.insert(b, "job-2", joblog.Event{Message: "meanwhile"})
-					f.next(b)
-				}
-				f.measure(b, rows)
-			})
+	f := a.newTicker(b, 10_000)
+	f.follow(b, 2*youngHole)
+	measure := func(when string) {
+		for _, rows := range []int{0, 100} {
+			b.Run(fmt.Sprintf("%s/rows=%d", when, rows), func(b *testing.B) { f.measure(b, rows) })
 		}
 	}
+	measure("before")
+	tx := a.leaveOpen(b)
+	f.follow(b, *openFor)
+	measure("beside")
+	if err := tx.Commit(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	f.follow(b, 2*youngHole)
+	measure("after")
 }
 
 // leaveOpen begins a transaction that leaves a hundred holes, and lets it be.
-func (a *app) leaveOpen(b *testing.B) {
+func (a *app) leaveOpen(b *testing.B) pgx.Tx {
 	tx := a.begin(b)
 	for range 100 {
 		if _, err := tx.Exec(b.Context(), `INSERT INTO vibe_events (task_id, event_message) VALUES ('job-1', 'open')`); err != nil {
@@ -88,6 +90,7 @@ func (a *app) leaveOpen(b *testing.B) {
 		}
 		a.insert(b, "job-2", joblog.Event{Message: "between"})
 	}
+	return tx
 }
 
 // ticker is a tail with jobs that are watched.
@@ -109,6 +112,16 @@ func (a *app) newTicker(b *testing.B, watched int) *ticker {
 		f.w.Ask = append(f.w.Ask, fmt.Sprint("job-", i))
 	}
 	return f
+}
+
+// follow ticks for a while.
+func (f *ticker) follow(b *testing.B, d time.Duration) {
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for late := time.Now().Add(d); time.Now().Before(late); <-second.C {
+		f.a.insert(b, "job-2", joblog.Event{Message: "meanwhile"})
+		f.next(b)
+	}
 }
 
 func (f *ticker) next(b *testing.B) int { return len(nextAll(b, f.tail, f.w).Events) }

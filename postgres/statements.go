@@ -209,7 +209,7 @@ func tailSQL(k tailKind, placed bool) string {
 func statesSQL(k tailKind, placed bool, places string) string {
 	at, version := "NULL", "0"
 	if placed {
-		at, version = "j.ctid::text", `hashtextextended((j.{jobid}::text || ' ' || coalesce(j.{state}::text, '')) COLLATE "C", 0)`
+		at, version = "j.ctid::text", `hashtextextended(j.{jobid}::text COLLATE "C", hashtextextended(coalesce(j.{state}::text, '') COLLATE "C", 0))`
 	}
 	text := `SELECT 'state', 0, false, coalesce(j.{state}::text = ANY($5::text[]), false), j.{jobid}::text, j.{state}::text, false, ` + at + `, NULL, ` + version + `, 0, 0, 0
 		FROM {jobs} j WHERE j.{jobid} = ANY($4::text[]::{jobstype}[]) AND ($6 OR j.{state}::text = ANY($5::text[]))`

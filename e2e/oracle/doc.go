@@ -6,12 +6,13 @@
 //
 // A seed plays on one of the grounds: a table whose server is killed now and
 // then, one of Postgres 14 whose writers do not wait for their commits to be
-// durable, a partitioned one, and a view. Some jobs end while other jobs are
-// written to: their state comes in the transaction of their last rows, after
-// all other transactions that wrote to them or, in early seeds, beside some
-// that have rows under way. The rings of the nodes are tiny, so that viewers
-// fall behind them all the time; and at times all viewers leave, so that the
-// nodes start to follow the table anew beside transactions under way.
+// durable, a partitioned one, one whose sessions keep ids, and a view. Some
+// jobs end while other jobs are written to: their state comes in the
+// transaction of their last rows, after all other transactions that wrote to
+// them or, in early seeds, beside some that have rows under way. The rings of
+// the nodes are tiny, so that viewers fall behind them all the time; and at
+// times all viewers leave, so that the nodes start to follow the table anew
+// beside transactions under way.
 //
 // A seed that fails is printed with the command that runs it again:
 //

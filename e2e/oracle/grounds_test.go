@@ -21,6 +21,7 @@ type ground struct {
 	late   bool     // writers may not wait for their commits to be durable
 	early  bool     // jobs may end beside transactions with rows of theirs
 	schema func(script string) string
+	option string // of the store
 
 	server *testdb.Server
 	dsn    string
@@ -47,12 +48,18 @@ func viewed(script string) string {
 	return script + `;ALTER TABLE vibe_events RENAME TO vibe_rows; CREATE VIEW vibe_events AS SELECT * FROM vibe_rows`
 }
 
+// cached is the schema with sessions that keep ids.
+func cached(script string) string {
+	return script + `;ALTER TABLE vibe_events ALTER event_id SET CACHE 5`
+}
+
 // torn are the grounds of the oracle. Most seeds play on the first.
 func torn(t *testing.T) []*ground {
 	return []*ground{
 		{name: "table", table: "vibe_events", kills: true, schema: asIs, server: testdb.Start(t, "18")},
 		{name: "old", table: "vibe_events", late: true, early: true, schema: asIs, server: testdb.Shared(t, "14")},
 		{name: "parts", table: "vibe_events", others: []string{"leaf0", "leaf1"}, early: true, schema: partitioned, server: testdb.Shared(t, "18")},
+		{name: "cache", table: "vibe_events", early: true, schema: cached, option: "settle 50ms", server: testdb.Shared(t, "18")},
 		{name: "view", table: "vibe_rows", others: []string{"vibe_events"}, schema: viewed, server: testdb.Shared(t, "14")},
 	}
 }

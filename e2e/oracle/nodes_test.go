@@ -55,7 +55,7 @@ func newNode(t *testing.T, binary string, grounds []*ground) *node {
 func (n *node) caddyfile(heartbeat int) string {
 	var stores, logs strings.Builder
 	for _, g := range n.grounds {
-		fmt.Fprintf(&stores, "\t\tstore postgres %s {\n\t\t\tdsn %q\n\t\t}\n", g.name, g.dsn)
+		fmt.Fprintf(&stores, "\t\tstore postgres %s {\n\t\t\tdsn %q\n\t\t\t%s\n\t\t}\n", g.name, g.dsn, g.option)
 		fmt.Fprintf(&logs, "\tjobs_logs {\n\t\tstore %s\n\t\tpath /%[1]s/{id}\n\t}\n", g.name)
 	}
 	return fmt.Sprintf(`{
