@@ -1,10 +1,10 @@
 package caddyjobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -27,15 +27,13 @@ type poller struct {
 	tail   joblog.Tail        // nil if none is followed
 	listen context.CancelFunc // nil if the store's hints are not listened to
 
-	jobs        map[string]*watched // the live ones, as of the last survey
-	names       map[string]struct{} // their ids
-	rings       []*joblog.Emitter   // of all jobs, those that have ended included
-	grown       int                 // what was appended to them since they were trimmed, about, in bytes
-	passes      []*pass             // to be told of the tick that is under way
-	ask         map[string]struct{} // jobs whose states the next tick asks for
-	askedAll    time.Time           // when all were asked for
-	active      map[string]activity // of jobs that had rows lately
-	askedActive time.Time
+	jobs   map[string]*watched // the live ones, as of the last survey
+	names  map[string]struct{} // their ids
+	fresh  []*watched          // those that are yet to be opened
+	rings  []*joblog.Emitter   // of all jobs, those that have ended included
+	grown  int                 // what was appended to them since they were trimmed, about, in bytes
+	passes []*pass             // to be told of the tick that is under way
+	asks   *asks
 
 	started time.Time     // when the last tick began
 	woken   bool          // poked since then
@@ -45,7 +43,7 @@ type poller struct {
 
 // run ticks until ctx ends.
 func (p *poller) run(ctx context.Context) {
-	p.ask, p.active = map[string]struct{}{}, map[string]activity{}
+	p.asks = newAsks()
 	for p.wait(ctx) {
 		p.tick(ctx)
 	}
@@ -136,16 +134,19 @@ func (p *poller) survey() {
 	}
 	if h.changed {
 		h.changed = false
-		p.jobs, p.names, p.rings = map[string]*watched{}, map[string]struct{}{}, nil
+		p.jobs, p.names, p.rings, p.fresh = map[string]*watched{}, map[string]struct{}{}, nil, nil
 		for job, w := range h.watched {
 			p.rings = append(p.rings, w.em)
 			if !w.ended {
 				p.jobs[job], p.names[job] = w, struct{}{}
+				if !w.opened {
+					p.fresh = append(p.fresh, w)
+				}
 			}
 		}
 	}
 	for _, job := range h.ask {
-		p.ask[job] = struct{}{}
+		p.asks.add(job)
 	}
 	h.ask = nil
 }
@@ -161,13 +162,13 @@ func (p *poller) read(ctx context.Context) (more bool, err error) {
 		}
 	}
 	p.open()
-	ask, all := p.asked()
+	ask, all := p.asks.due(p.started, p.hub.tunables.Load().interval, p.names)
 	tick, err := p.tail.Next(ctx, joblog.Watch{Jobs: p.names, Ask: ask})
 	if err != nil {
 		return false, err
 	}
-	if all && !tick.More {
-		p.askedAll = p.started
+	if !tick.More { // else states were not looked at
+		p.asks.answered(p.started, all)
 	}
 	p.deliver(tick)
 	return tick.More, nil
@@ -176,51 +177,12 @@ func (p *poller) read(ctx context.Context) (more bool, err error) {
 // open opens the emitters that are new: what the tail's position covers, their
 // viewers read from the store.
 func (p *poller) open() {
-	for job, w := range p.jobs {
-		if !w.opened {
-			w.em.Open(p.tail.Position())
-			w.opened = true
-			p.ask[job] = struct{}{}
-		}
+	for _, w := range p.fresh {
+		w.em.Open(p.tail.Position())
+		w.opened = true
+		p.asks.add(w.em.Job())
 	}
-}
-
-// asked are the jobs whose states the tick asks for: once per interval all,
-// sooner those that had rows, which their end often follows, and those of
-// which something was heard at once.
-func (p *poller) asked() (jobs []string, all bool) {
-	if p.started.Sub(p.askedAll) >= p.hub.tunables.Load().interval {
-		return slices.Collect(maps.Keys(p.names)), true
-	}
-	if p.started.Sub(p.askedActive) >= soonest {
-		p.askActive()
-	}
-	for job := range p.ask {
-		if _, ok := p.names[job]; ok {
-			jobs = append(jobs, job)
-		}
-	}
-	return jobs, false
-}
-
-// activity is when a job had rows, and when to ask for its state next.
-type activity struct{ last, ask time.Time }
-
-// askActive asks for the jobs that had rows lately: soon after the last one,
-// and then after as long as it has been. While rows flow there is none to ask
-// for, which would cost more than the rows of many jobs.
-func (p *poller) askActive() {
-	p.askedActive = p.started
-	for job, a := range p.active {
-		switch quiet := p.started.Sub(a.last); {
-		case quiet > p.hub.tunables.Load().interval:
-			delete(p.active, job)
-			p.ask[job] = struct{}{}
-		case !p.started.Before(a.ask):
-			p.active[job] = activity{a.last, p.started.Add(quiet)}
-			p.ask[job] = struct{}{}
-		}
-	}
+	p.fresh = nil
 }
 
 // deliver hands out a tick.
@@ -228,24 +190,19 @@ func (p *poller) deliver(tick joblog.Tick) {
 	// First the position: a stream that begins now replays up to it, and must
 	// find all that it does not cover in its emitter.
 	p.hub.position.Store(&tick.Position)
-	if !tick.More { // else states were not looked at
-		clear(p.ask)
-	}
 	p.pace = min(2*p.pace, p.hub.tunables.Load().interval) // bounded, or it would overflow in a minute
-	rows := map[string][]joblog.Event{}
-	for _, e := range tick.Events {
-		rows[e.Job] = append(rows[e.Job], e)
-	}
-	for job, events := range rows {
-		p.jobs[job].em.Append(tick.Position, events)
-		p.active[job] = activity{p.started, p.started.Add(soonest)}
+	slices.SortStableFunc(tick.Events, func(a, b joblog.Event) int { return cmp.Compare(a.Job, b.Job) })
+	for from, to := 0, 0; from < len(tick.Events); from = to {
+		job := tick.Events[from].Job
+		for to = from; to < len(tick.Events) && tick.Events[to].Job == job; to++ {
+			p.grown += tick.Events[to].Size()
+		}
+		p.jobs[job].em.Append(tick.Position, tick.Events[from:to])
+		p.asks.rows(job)
 		p.pace = soonest
 	}
 	for job, state := range tick.Ended {
 		p.hub.complete(p.jobs[job], state, tick.Position)
-	}
-	for i := range tick.Events {
-		p.grown += tick.Events[i].Size()
 	}
 	if p.grown > p.hub.tunables.Load().history/trimParts {
 		p.grown = 0

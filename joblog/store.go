@@ -111,7 +111,7 @@ type Watch struct {
 // Tick is what one Tail.Next found.
 type Tick struct {
 	// Events are the new rows of the watched jobs, ascending by id. An id comes
-	// once in a tail's life, whatever the order in which writers commit.
+	// once in a tail's life, whatever the order in which writers commit. The slice is the caller's.
 	Events []Event
 	// Ended maps those of the jobs asked for that have ended to their terminal
 	// states. No row that was visible with the state comes after it.
