@@ -44,6 +44,7 @@ type layout struct {
 	terminal  []string
 	max       int
 	doubt     atomic.Bool // read it again for the next call
+	bulky     atomic.Bool // bytes rather than rows ended the last page of a log
 }
 
 // column is one column as the catalog has it.

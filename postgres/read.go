@@ -116,7 +116,21 @@ func (l *layout) readPage(ctx context.Context, pool *pgxpool.Pool, q joblog.Quer
 	return page, err
 }
 
-func (l *layout) readRanges(ctx context.Context, pool *pgxpool.Pool, q joblog.Query, job string, wanted joblog.Ranges) (page joblog.Page, err error) {
+// readRanges reads a page, of rows in some ranges. Whether bytes will end it is
+// guessed from the page before, of whatever log.
+func (l *layout) readRanges(ctx context.Context, pool *pgxpool.Pool, q joblog.Query, job string, wanted joblog.Ranges) (joblog.Page, error) {
+	page, full, err := l.readRows(ctx, pool, q, job, wanted, l.bulky.Load())
+	if err == nil && full && len(page.Events) == 0 { // the first one is large
+		page, full, err = l.readRows(ctx, pool, q, job, wanted, true)
+	}
+	if err == nil {
+		l.bulky.Store(full)
+	}
+	return page, err
+}
+
+// readRows reads a page by one statement. full is true if bytes ended it.
+func (l *layout) readRows(ctx context.Context, pool *pgxpool.Pool, q joblog.Query, job string, wanted joblog.Ranges, bulky bool) (page joblog.Page, full bool, err error) {
 	limit := q.Limit
 	if limit < 1 || limit > joblog.PageRows {
 		limit = joblog.PageRows
@@ -125,23 +139,31 @@ func (l *layout) readRanges(ctx context.Context, pool *pgxpool.Pool, q joblog.Qu
 	if len(wanted) > 1 {
 		args[1], args[2] = split(wanted)
 	}
-	rows, err := pool.Query(ctx, l.page[pageKind{q.Last, len(wanted) > 1}], args...)
+	rows, err := pool.Query(ctx, l.page[pageKind{q.Last, len(wanted) > 1, bulky}], args...)
 	if err != nil {
-		return page, err
+		return page, false, err
 	}
 	page.Events = make([]joblog.Event, 0, limit)
 	var kept bool
+	size := 0
 	e, scan := l.scanner()
 	_, err = pgx.ForEachRow(rows, append([]any{&e.ID, &kept}, scan...), func() error {
-		if page.More = !kept || len(page.Events) == limit; !page.More {
-			page.Events = append(page.Events, e.event(q.Job, l.max))
+		if full = full || !kept; full || len(page.Events) == limit {
+			page.More = true
+			return nil
 		}
+		event := e.event(q.Job, l.max)
+		if size += event.Size(); size > joblog.PageBytes && len(page.Events) > 0 {
+			page.More, full = true, true
+			return nil
+		}
+		page.Events = append(page.Events, event)
 		return nil
 	})
 	if q.Last {
 		slices.Reverse(page.Events)
 	}
-	return page, err
+	return page, full, err
 }
 
 // missing is what upTo covers and after does not, as ranges of ids.

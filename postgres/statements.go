@@ -65,7 +65,8 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 	}
 	s.newest = sql(fmt.Sprintf(`SELECT CASE WHEN pg_is_in_recovery() THEN %d ELSE greatest(%s, (SELECT max({id}) FROM {events}), 0) END::bigint`, math.MaxInt64, newest))
 	s.locks = locksSQL(t, newest, l.blind)
-	for _, k := range []pageKind{{false, false}, {false, true}, {true, false}, {true, true}} {
+	for i := range 8 {
+		k := pageKind{i&1 > 0, i&2 > 0, i&4 > 0}
 		s.page[k] = twice(pageSQL(k, l))
 	}
 	for i := range 8 {
@@ -112,12 +113,18 @@ func locksSQL(t tables.Tables, newest string, blind bool) string {
 		pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint, ` + writers
 }
 
-// pageKind is which end of a log a page is of, and whether it is looked for in
-// more than one range of ids.
-type pageKind struct{ last, ranges bool }
+// pageKind is which end of a log a page is of, whether it is looked for in more
+// than one range of ids, and whether bytes rather than rows are likely to end it.
+type pageKind struct{ last, ranges, bulky bool }
+
+// smallRow is the size of a message, in bytes, up to which it is no matter if
+// some rows are sent that the page has no room for.
+const smallRow = 1024
 
 // pageSQL is the statement of a page of a log. Rows beyond the budget come
-// without their content.
+// without their content. To sum up what they take costs as much as to read
+// them, so that is left out unless they are bulky: then only large rows come
+// without.
 //
 // Where there is an index by job and id, rows are asked for by both at once:
 // job = $1 would let Postgres go through the index of the ids, and with it
@@ -145,10 +152,14 @@ func pageSQL(k pageKind, l *layout) string {
 	if k.last {
 		dir = "DESC"
 	}
+	kept := `sum(size) OVER (ORDER BY ` + window + ` ROWS UNBOUNDED PRECEDING) <= greatest(size, {budget})`
+	if !k.bulky {
+		kept = fmt.Sprintf(`coalesce(octet_length(msg) <= %d, true)`, smallRow)
+	}
 	return strings.NewReplacer("{lo}", lo, "{hi}", hi, "{dir}", dir, "{this}", "$1::text::{jobtype}").Replace(`
 		SELECT id, kept, CASE WHEN kept THEN CASE WHEN octet_length(msg) > {max} THEN left(msg, {max}) ELSE msg END END,
 			coalesce(octet_length(msg) > {max}, false), sev, ms
-		FROM (SELECT *, sum(size) OVER (ORDER BY ` + window + ` ROWS UNBOUNDED PRECEDING) <= greatest(size, {budget}) AS kept FROM (` + source + `) e) p`)
+		FROM (SELECT *, ` + kept + ` AS kept FROM (` + source + `) e) p`)
 }
 
 // digest tells a row from another one with its id. Events do not change, but an
