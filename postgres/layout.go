@@ -58,6 +58,7 @@ type column struct {
 type relation struct {
 	oid     uint32
 	kind    string
+	pages   int64
 	heirs   bool // it has partitions, or other tables' rows are its own
 	whole   bool // we may read all of it, its rows' places and transactions as well
 	columns map[string]column
@@ -73,7 +74,7 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, d *Driver) (*layout, error
 	if err != nil {
 		return nil, err
 	}
-	l := &layout{terminal: d.Jobs.Terminal, max: d.MaxMessage, placed: jobs.whole && jobs.kind == "r" && !jobs.heirs}
+	l := &layout{terminal: d.Jobs.Terminal, max: d.MaxMessage, placed: jobs.placed()}
 	if err := l.check(d.Tables, events, jobs); err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, d *Driver) (*layout, error
 	return l, nil
 }
 
-const findRelation = `SELECT c.oid, c.relkind::text, c.relhassubclass, a.attname, coalesce(b.typname, t.typname), coalesce(b.typtype, t.typtype) = 'e',
+const findRelation = `SELECT c.oid, c.relkind::text, c.relhassubclass, coalesce(pg_relation_size(c.oid), 0) / 8192, a.attname, coalesce(b.typname, t.typname), coalesce(b.typtype, t.typtype) = 'e',
 	has_column_privilege(c.oid, a.attnum, 'SELECT'),
 	format_type(a.atttypid, NULL), has_table_privilege(c.oid, 'SELECT')
 	FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -104,7 +105,7 @@ func find(ctx context.Context, pool *pgxpool.Pool, name string) (*relation, erro
 		return nil, err
 	}
 	var c column
-	_, err = pgx.ForEachRow(rows, []any{&r.oid, &r.kind, &r.heirs, &c.name, &c.typ, &c.enum, &c.free, &c.full, &r.whole}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&r.oid, &r.kind, &r.heirs, &r.pages, &c.name, &c.typ, &c.enum, &c.free, &c.full, &r.whole}, func() error {
 		r.columns[c.name] = c
 		return nil
 	})

@@ -15,6 +15,16 @@ import (
 // placesPart is how many rows a part has.
 const placesPart = 128
 
+// placesPages is the size of a table, in pages, from which its rows are looked
+// for by their places. Postgres would rather read a smaller one from end to end,
+// for each part, and that costs more than ids do.
+const placesPages = 64
+
+// placed reports whether the rows of a table are looked for by their places.
+func (r *relation) placed() bool {
+	return r.whole && r.kind == "r" && !r.heirs && r.pages >= placesPages
+}
+
 // place is where the row of a job is that goes on.
 type place struct {
 	at     pgtype.TID

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,10 +52,14 @@ func (f *asker) staying() int {
 	return len(staying)
 }
 
+// widened makes a table of a thousand jobs large enough for places to count.
+const widened = `ALTER TABLE vibe_tasks ADD COLUMN pad char(1000) NOT NULL DEFAULT 'x'`
+
 // TestPlaces ends some of many jobs, each in another way. Ticks know where the
 // rows of the others are.
 func TestPlaces(t *testing.T) {
 	onVersions(t, func(t *testing.T, a *app) {
+		a.exec(t, widened)
 		a.exec(t, `INSERT INTO vibe_tasks SELECT 'job-' || i, 'running' FROM generate_series(0, 999) i`)
 		jobs := make([]string, 1000)
 		for i := range jobs {
@@ -104,6 +109,8 @@ func TestPlaces(t *testing.T) {
 // others be asked for by id for ever.
 func TestPlacesOfRestless(t *testing.T) {
 	a := newApp(t, testdb.Shared(t, "18").Database(t), appSchema)
+	a.exec(t, widened)
+	a.exec(t, `INSERT INTO vibe_tasks SELECT 'job-' || i, 'running' FROM generate_series(0, 999) i`)
 	a.setJob(t, "quiet", "running")
 	a.setJob(t, "restless", "running")
 	f := ask(t, opened(t, a.dsn), "quiet", "restless")
@@ -114,6 +121,27 @@ func TestPlacesOfRestless(t *testing.T) {
 	if n := f.staying(); n != 1 || !f.tail.places["quiet"].stays {
 		t.Errorf("%d jobs are where they were, want the quiet one", n)
 	}
+}
+
+// TestPlacesPlan looks at how Postgres finds the rows of the smallest table whose
+// places are asked for: one by one.
+func TestPlacesPlan(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.exec(t, `INSERT INTO vibe_tasks SELECT 'job-' || i, 'running' FROM generate_series(0, 19999) i`)
+		a.exec(t, `DELETE FROM vibe_tasks WHERE ctid >= '(64,0)'`)
+		a.exec(t, `VACUUM ANALYZE vibe_tasks`)
+		f := ask(t, opened(t, a.dsn), "job-1", "job-2")
+		f.next()
+		f.next()
+		if n := f.staying(); n != 2 {
+			t.Fatalf("%d jobs have places", n)
+		}
+		l := f.tail.store.layout
+		plan := f.tail.store.plan(t, l.tail[tailKind{places: true}], 0, tickRows, []string(nil), []string{}, l.terminal, true, f.tail.places.at([]string{"job-1", "job-2"}))
+		if !strings.Contains(plan, "Tid Scan on vibe_tasks") {
+			t.Errorf("the plan is\n%s", plan)
+		}
+	})
 }
 
 // TestNoPlaces follows jobs whose rows have no places that could be asked for.
