@@ -10,10 +10,10 @@ import (
 // sooner those that had rows, which their end often follows, and those of which
 // something was heard at once.
 type asks struct {
-	next    map[string]struct{} // those that the next tick asks for
-	all     time.Time           // when all were asked for
-	busy    map[string]struct{} // those that had rows since the last round
-	rounds  [32][]string        // those to ask for in the rounds to come
+	next    []*watched     // those that the next tick asks for, each once
+	all     time.Time      // when all were asked for
+	busy    []*watched     // those that had rows since the last round, each once
+	rounds  [32][]*watched // those to ask for in the rounds to come
 	round   int
 	rounded time.Time // when the last round began
 }
@@ -22,28 +22,38 @@ type asks struct {
 // every one, for all that had rows lately, would cost more than their rows.
 var echoes = [...]int{0, 1, 3, 15}
 
-func newAsks() *asks {
-	return &asks{next: map[string]struct{}{}, busy: map[string]struct{}{}}
-}
+// asking is what asks knows of a job.
+type asking struct{ next, busy bool }
 
 // add asks for a job in the next tick.
-func (a *asks) add(job string) { a.next[job] = struct{}{} }
+func (a *asks) add(w *watched) {
+	if !w.asking.next {
+		w.asking.next = true
+		a.next = append(a.next, w)
+	}
+}
 
 // rows says that a job had rows.
-func (a *asks) rows(job string) { a.busy[job] = struct{}{} }
-
-// due are those of the watched jobs that a tick asks for, and whether these are all.
-func (a *asks) due(now time.Time, interval time.Duration, watched map[string]struct{}) (jobs []string, all bool) {
-	if now.Sub(a.all) >= interval {
-		return slices.Collect(maps.Keys(watched)), true
+func (a *asks) rows(w *watched) {
+	if !w.asking.busy {
+		w.asking.busy = true
+		a.busy = append(a.busy, w)
 	}
+}
+
+// due are those of the live jobs that a tick asks for, and whether these are all.
+func (a *asks) due(now time.Time, interval time.Duration, live map[string]*watched) (jobs []string, all bool) {
 	if now.Sub(a.rounded) >= soonest {
 		a.rounded = now
 		a.turn()
 	}
-	for job := range a.next {
-		if _, ok := watched[job]; ok {
-			jobs = append(jobs, job)
+	if now.Sub(a.all) >= interval {
+		return slices.Collect(maps.Keys(live)), true
+	}
+	jobs = make([]string, 0, len(a.next))
+	for _, w := range a.next {
+		if live[w.em.Job()] == w {
+			jobs = append(jobs, w.em.Job())
 		}
 	}
 	return jobs, false
@@ -52,24 +62,28 @@ func (a *asks) due(now time.Time, interval time.Duration, watched map[string]str
 // turn begins a round.
 func (a *asks) turn() {
 	a.round++
-	for job := range a.busy {
-		for _, later := range echoes {
-			at := &a.rounds[(a.round+later)%len(a.rounds)]
-			*at = append(*at, job)
-		}
+	for _, later := range echoes {
+		at := &a.rounds[(a.round+later)%len(a.rounds)]
+		*at = append(*at, a.busy...)
 	}
-	clear(a.busy)
+	for _, w := range a.busy {
+		w.asking.busy = false
+	}
+	a.busy = a.busy[:0]
 	now := &a.rounds[a.round%len(a.rounds)]
-	for _, job := range *now {
-		a.add(job)
+	for _, w := range *now {
+		a.add(w)
 	}
-	*now = (*now)[:0]
+	*now = nil
 }
 
 // answered says that a tick at this time told the states that were due.
 func (a *asks) answered(at time.Time, all bool) {
+	for _, w := range a.next {
+		w.asking.next = false
+	}
 	clear(a.next)
-	if all {
+	if a.next = a.next[:0]; all {
 		a.all = at
 	}
 }

@@ -43,7 +43,7 @@ type poller struct {
 
 // run ticks until ctx ends.
 func (p *poller) run(ctx context.Context) {
-	p.asks = newAsks()
+	p.asks = new(asks)
 	for p.wait(ctx) {
 		p.tick(ctx)
 	}
@@ -146,7 +146,9 @@ func (p *poller) survey() {
 		}
 	}
 	for _, job := range h.ask {
-		p.asks.add(job)
+		if w := p.jobs[job]; w != nil {
+			p.asks.add(w)
+		}
 	}
 	h.ask = nil
 }
@@ -162,7 +164,7 @@ func (p *poller) read(ctx context.Context) (more bool, err error) {
 		}
 	}
 	p.open()
-	ask, all := p.asks.due(p.started, p.hub.tunables.Load().interval, p.names)
+	ask, all := p.asks.due(p.started, p.hub.tunables.Load().interval, p.jobs)
 	tick, err := p.tail.Next(ctx, joblog.Watch{Jobs: p.names, Ask: ask})
 	if err != nil {
 		return false, err
@@ -180,7 +182,7 @@ func (p *poller) open() {
 	for _, w := range p.fresh {
 		w.em.Open(p.tail.Position())
 		w.opened = true
-		p.asks.add(w.em.Job())
+		p.asks.add(w)
 	}
 	p.fresh = nil
 }
@@ -197,8 +199,9 @@ func (p *poller) deliver(tick joblog.Tick) {
 		for to = from; to < len(tick.Events) && tick.Events[to].Job == job; to++ {
 			p.grown += tick.Events[to].Size()
 		}
-		p.jobs[job].em.Append(tick.Position, tick.Events[from:to])
-		p.asks.rows(job)
+		w := p.jobs[job]
+		w.em.Append(tick.Position, tick.Events[from:to])
+		p.asks.rows(w)
 		p.pace = soonest
 	}
 	for job, state := range tick.Ended {

@@ -13,7 +13,8 @@ type watched struct {
 	viewers int
 	ended   bool
 	linger  *time.Timer // nil until the end
-	opened  bool        // the poller's
+	opened  bool        // the poller's, as is what follows
+	asking  asking
 }
 
 // pass is one successful tick, or a failed one, for those who wait for a tick

@@ -118,7 +118,8 @@ type Tick struct {
 	Ended map[string]string
 	// Position is where the tail now stands.
 	Position Cursor
-	// More is true if a bound ended the tick: Next should be called at once.
+	// More is true if the tick did not find out all that it should, since a bound
+	// ended it, say: Next should be called at once.
 	More bool
 }
 

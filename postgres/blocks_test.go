@@ -69,6 +69,58 @@ func TestCache(t *testing.T) {
 	})
 }
 
+// TestCacheAltered takes the cache away from a sequence whose sessions keep ids:
+// they are still waited for, and ticks do not follow each other without a pause.
+func TestCacheAltered(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.exec(t, `ALTER SEQUENCE vibe_events_event_id_seq CACHE 20`)
+		a.pool.Reset()
+		a.setJob(t, "job", "running")
+		keeper, other := a.session(t), a.session(t)
+		f := follow(t, opened(t, a.dsn))
+		insertBy(t, keeper)
+		insertBy(t, other)
+		f.mustTick()
+		a.exec(t, `ALTER SEQUENCE vibe_events_event_id_seq CACHE 1`)
+		a.exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'caddyjobs' AND datname = current_database()`)
+		f.until("another look", func() bool { return f.tail.(*tail).exact })
+		f.grow(time.Hour)
+		if n := f.mustTick(); n > 3 {
+			t.Errorf("%d ticks followed each other", n)
+		}
+		late := insertBy(t, keeper)
+		if f.mustTick(); !slices.Contains(f.got, late) {
+			t.Errorf("the rows %v came, want %d among them", f.got, late)
+		}
+	})
+}
+
+// TestBlocks tells which ids begin a block, whatever is known of where one ends,
+// and notices when the blocks are others.
+func TestBlocks(t *testing.T) {
+	for _, end := range []int64{40, 100} {
+		b := blocks{size: 20, end: end}
+		for id, start := range map[int64]int64{1: 1, 20: 1, 21: 21, 59: 41, 141: 141, 160: 141} {
+			if got := b.start(id); got != start || b.starts(id) != (id == start) {
+				t.Errorf("%+v: the block of %d starts at %d, want %d", b, id, got, start)
+			}
+		}
+	}
+	b, id := blocks{}, int64(40)
+	if b.change(20, &id) || b.from != 0 {
+		t.Errorf("at first the blocks are %+v", b)
+	}
+	if id = 80; b.change(20, &id) || b.from != 0 {
+		t.Errorf("two blocks later they are %+v", b)
+	}
+	if id = 93; !b.change(20, &id) || b.from != 93 {
+		t.Errorf("after a crash they are %+v", b)
+	}
+	if id = 113; b.change(50, &id) || b.from != 113 {
+		t.Errorf("of another size they are %+v", b)
+	}
+}
+
 // burn takes an id that no row will have.
 func burn(t *testing.T, conn *pgx.Conn) {
 	t.Helper()

@@ -109,7 +109,7 @@ type hole struct {
 // looked at.
 func (h *hole) pressing() bool { return h.over || h.due >= h.looked }
 
-// holes are ascending by id, and therefore by sight.
+// holes are ascending by id.
 type holes []hole
 
 // ranges are the ids of all holes.

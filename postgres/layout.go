@@ -39,7 +39,7 @@ type layout struct {
 	blind     bool          // we may not see who holds locks
 	settle    time.Duration // of ids that need not be made when a row is written
 	patience  time.Duration // as configured, of those that are
-	cache     int64         // how many ids the sequence gives a session; 0 if one, or if it may not be read
+	cache     int64         // how many ids the sequence gives a session; 0 if one, or if that is not known
 	warnings  []string
 	terminal  []string
 	max       int
@@ -80,6 +80,12 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, d *Driver) (*layout, error
 	}
 	if err := l.inspectIndexes(ctx, pool, d.Tables, events); err != nil {
 		return nil, err
+	}
+	if l.placed {
+		// Another row of a job would not be noticed.
+		if err := pool.QueryRow(ctx, uniqueIndex, jobs.oid, d.Jobs.ID).Scan(&l.placed); err != nil {
+			return nil, fmt.Errorf("inspecting the jobs' indexes: %w", err)
+		}
 	}
 	if err := l.inspectIDs(ctx, pool, d, events); err != nil {
 		return nil, fmt.Errorf("inspecting the ids: %w", err)

@@ -40,7 +40,7 @@ func (t *tail) young(h *hole) bool { return t.clock.Sub(h.at) < youngHole }
 // written.
 func (t *tail) pressed() bool {
 	for i := range t.holes {
-		if h := &t.holes[i]; t.exact && h.pressing() && (!t.young(h) || h.looked < t.ticks) {
+		if h := &t.holes[i]; t.exact && !h.unborn && h.pressing() && (!t.young(h) || h.looked < t.ticks) {
 			return true
 		}
 	}

@@ -122,9 +122,9 @@ type pageKind struct{ last, ranges, bulky bool }
 const smallRow = 1024
 
 // pageSQL is the statement of a page of a log. Rows beyond the budget come
-// without their content. To sum up what they take costs as much as to read
-// them, so that is left out unless they are bulky: then only large rows come
-// without.
+// without their content. To sum up what rows take costs as much as to read
+// them, so that is done for bulky ones alone; of the others those come without
+// that are large.
 //
 // Where there is an index by job and id, rows are asked for by both at once:
 // job = $1 would let Postgres go through the index of the ids, and with it

@@ -23,6 +23,7 @@ type tail struct {
 	position  joblog.Cursor // n and holes
 	ends      ends
 	places    places
+	moved     bool       // the last tick did not find all rows of jobs where they were
 	unsettled *unsettled // nil if all is known of the rows before the tail began
 	ticks     int64      // number of the tick under way
 	stalled   bool       // there are too many holes to go on
@@ -85,8 +86,8 @@ func (t *tail) Next(ctx context.Context, w joblog.Watch) (tick joblog.Tick, err 
 func (t *tail) note(l *layout, k *locks, marks []mark) {
 	t.identity.note(k, marks)
 	t.clock, t.exact = k.clock(), l.settle == 0 && !k.blind
-	if t.blocks.size = l.cache; k.newest != nil {
-		t.blocks.end = *k.newest
+	if t.blocks.change(l.cache, k.newest) {
+		l.doubt.Store(true) // the sequence may have another cache by now
 	}
 }
 
@@ -110,7 +111,7 @@ func (t *tail) apply(l *layout, f *found, probed []int) joblog.Tick {
 	}
 	t.update(f.locks)
 	t.stand(len(f.fills)+len(f.gaps) > 0 || len(t.holes) != before)
-	tick.Position, tick.More = t.position, f.cut && !t.stalled || f.moved || t.pressed() || t.ending()
+	tick.Position, tick.More = t.position, f.cut && !t.stalled || t.moved || t.pressed() || t.ending()
 	slices.SortFunc(tick.Events, func(a, b joblog.Event) int { return cmp.Compare(a.ID, b.ID) })
 	t.ticks++
 	t.stall()

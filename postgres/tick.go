@@ -27,7 +27,6 @@ type found struct {
 	parts  []part // of the rows that were looked for where they were
 	cut    bool   // a bound ended it: states do not count
 	full   bool   // a bound ended the fills
-	moved  bool   // some jobs have to be asked for by id
 	marks  []mark
 	locks  *locks
 }
@@ -35,7 +34,13 @@ type found struct {
 // read makes the two statements of a tick, the second after the first.
 func (t *tail) read(ctx context.Context, pool *pgxpool.Pool, l *layout, w joblog.Watch, probed []int) (*found, error) {
 	f := &found{states: map[string]string{}, places: places{}}
-	ids, staying := t.places.split(t.ends.asked(w))
+	ids, staying := t.ends.asked(w), []string(nil)
+	if !l.placed {
+		clear(t.places) // they were, before the layout was read again
+	}
+	if !t.moved { // else by id, all at once: rows that change all the time must not make one tick follow another
+		ids, staying = t.places.split(ids)
+	}
 	kind := tailKind{filter: len(w.Jobs) <= filterJobs, holes: len(probed) > 0, places: len(staying) > 0}
 	above := t.n
 	if t.stalled {
@@ -63,7 +68,7 @@ func (t *tail) read(ctx context.Context, pool *pgxpool.Pool, l *layout, w joblog
 		return nil, err
 	}
 	t.places.learn(ids, f.places, w.Jobs)
-	f.moved = !t.places.verify(staying, f.parts)
+	t.moved = !t.places.verify(staying, f.parts)
 	return f, nil
 }
 

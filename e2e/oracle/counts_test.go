@@ -13,6 +13,7 @@ type counts struct {
 	mu                               sync.Mutex
 	seeds, rows, deliveries, resumes int
 	ends                             int // beside other jobs' writers
+	again                            int // rows that came twice after an id near its bound
 	late                             int // rows that were committed after the ends of their jobs
 	faults                           map[string]int
 	cursors                          map[string][]int // lengths, by kind of seed
@@ -32,6 +33,7 @@ func (c *counts) add(s *scenario, want map[string]map[int64]string, watching []*
 	for _, v := range watching {
 		c.deliveries += len(v.got)
 		c.resumes += v.resumes
+		c.again += v.again
 		c.cursors[s.kind()] = append(c.cursors[s.kind()], v.cursors...)
 	}
 }
@@ -62,8 +64,8 @@ func (c *counts) String() string {
 	for _, kind := range slices.Sorted(maps.Keys(c.cursors)) {
 		fmt.Fprintf(&cursors, "\n\tids of %s: %s", kind, lengths(c.cursors[kind]))
 	}
-	return fmt.Sprintf("%d seeds, %d rows, %d deliveries, %d resumes, %d ends beside writers, %d rows later than ends%s%s",
-		c.seeds, c.rows, c.deliveries, c.resumes, c.ends, c.late, &faults, &cursors)
+	return fmt.Sprintf("%d seeds, %d rows, %d deliveries, %d resumes, %d ends beside writers, %d rows later than ends, %d rows again after an id near its bound%s%s",
+		c.seeds, c.rows, c.deliveries, c.resumes, c.ends, c.late, c.again, &faults, &cursors)
 }
 
 // lengths says how some lengths are distributed.
