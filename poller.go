@@ -194,9 +194,9 @@ func (p *poller) deliver(tick joblog.Tick) {
 	p.hub.position.Store(&tick.Position)
 	p.pace = min(2*p.pace, p.hub.tunables.Load().interval) // bounded, or it would overflow in a minute
 	slices.SortStableFunc(tick.Events, func(a, b joblog.Event) int { return cmp.Compare(a.Job, b.Job) })
-	for from, to := 0, 0; from < len(tick.Events); from = to {
+	for from, to := 0, 0; to < len(tick.Events); from = to {
 		job := tick.Events[from].Job
-		for to = from; to < len(tick.Events) && tick.Events[to].Job == job; to++ {
+		for ; to < len(tick.Events) && tick.Events[to].Job == job; to++ {
 			p.grown += tick.Events[to].Size()
 		}
 		w := p.jobs[job]

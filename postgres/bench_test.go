@@ -193,11 +193,15 @@ func (a *app) explain(b *testing.B) {
 		name, query string
 		args        []any
 	}{
-		{"1,000 rows, 10,000 jobs watched, their rows looked for where they were", l.tail[tailKind{places: true}],
-			[]any{highest - 1000, tickRows, []string(nil), []string{}, l.terminal, true, places}},
+		{
+			"1,000 rows, 10,000 jobs watched, their rows looked for where they were", l.tail[tailKind{places: true}],
+			[]any{highest - 1000, tickRows, []string(nil), []string{}, l.terminal, true, places},
+		},
 		{"the same, asked for by id", l.tail[tailKind{}], []any{highest - 1000, tickRows, []string(nil), ids, l.terminal, true}},
-		{"1,000 rows, 100 jobs watched, 2 holes", l.tail[tailKind{filter: true, holes: true, places: true}],
-			[]any{highest - 1000, tickRows, ids[:100], []string{}, l.terminal, true, []int64{5, 900}, []int64{6, 900}, places[:100]}},
+		{
+			"1,000 rows, 100 jobs watched, 2 holes", l.tail[tailKind{filter: true, holes: true, places: true}],
+			[]any{highest - 1000, tickRows, ids[:100], []string{}, l.terminal, true, []int64{5, 900}, []int64{6, 900}, places[:100]},
+		},
 		{"the lock holders", l.locks, []any{l.relations}},
 		{"a page of a log", l.page[pageKind{}], []any{"huge", highest / 2, highest, joblog.PageRows + 1}},
 	} {
