@@ -41,8 +41,10 @@ func TestQueries(t *testing.T) {
 		wait(t.Context(), window-time.Since(begin)) // a rate needs time to be counted in
 		queries, ticks := counter.count()-before, int(time.Since(begin)/interval)+1
 		t.Logf("%d queries in %d ticks", queries, ticks)
-		if queries > 2*ticks {
-			t.Errorf("%d queries in %d ticks, want at most %d:\n%s", queries, ticks, 2*ticks, counter.summary())
+		// Two ticks follow rows sooner than the interval, and a connection that is
+		// new makes the store look at its tables again, by six queries.
+		if most := 2*(ticks+2) + 6; queries > most {
+			t.Errorf("%d queries in %d ticks, want at most %d:\n%s", queries, ticks, most, counter.summary())
 		}
 		if queries == 0 {
 			t.Error("no query was counted: the counter does not see them")
