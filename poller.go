@@ -193,6 +193,7 @@ func (p *poller) deliver(tick joblog.Tick) {
 	// find all that it does not cover in its emitter.
 	p.hub.position.Store(&tick.Position)
 	p.pace = min(2*p.pace, p.hub.tunables.Load().interval) // bounded, or it would overflow in a minute
+	// By job; each one's rows stay as they are, ascending.
 	slices.SortStableFunc(tick.Events, func(a, b joblog.Event) int { return cmp.Compare(a.Job, b.Job) })
 	for from, to := 0, 0; to < len(tick.Events); from = to {
 		job := tick.Events[from].Job

@@ -11,6 +11,14 @@ import (
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
+// keepIDs lets sessions keep ids, and makes a job.
+func (a *app) keepIDs(t *testing.T) {
+	t.Helper()
+	a.exec(t, `ALTER SEQUENCE vibe_events_event_id_seq CACHE 20`)
+	a.pool.Reset()
+	a.setJob(t, "job", "running")
+}
+
 // session is a connection that the application keeps.
 func (a *app) session(t *testing.T) *pgx.Conn {
 	t.Helper()
@@ -34,9 +42,7 @@ func insertBy(t *testing.T, conn *pgx.Conn) (id int64) {
 // seen. What they did not use below a row of theirs is given up.
 func TestCache(t *testing.T) {
 	onVersions(t, func(t *testing.T, a *app) {
-		a.exec(t, `ALTER SEQUENCE vibe_events_event_id_seq CACHE 20`)
-		a.pool.Reset()
-		a.setJob(t, "job", "running")
+		a.keepIDs(t)
 		one, other := a.session(t), a.session(t)
 		insertBy(t, one) // before anybody watches
 		insertBy(t, other)
@@ -73,9 +79,7 @@ func TestCache(t *testing.T) {
 // they are still waited for, and ticks do not follow each other without a pause.
 func TestCacheAltered(t *testing.T) {
 	onVersions(t, func(t *testing.T, a *app) {
-		a.exec(t, `ALTER SEQUENCE vibe_events_event_id_seq CACHE 20`)
-		a.pool.Reset()
-		a.setJob(t, "job", "running")
+		a.keepIDs(t)
 		keeper, other := a.session(t), a.session(t)
 		f := follow(t, opened(t, a.dsn))
 		insertBy(t, keeper)
@@ -133,9 +137,7 @@ func burn(t *testing.T, conn *pgx.Conn) {
 // ids: the newest of those are kept.
 func TestCacheLeft(t *testing.T) {
 	a := newApp(t, testdb.Shared(t, "18").Database(t), appSchema)
-	a.exec(t, `ALTER SEQUENCE vibe_events_event_id_seq CACHE 20`)
-	a.pool.Reset()
-	a.setJob(t, "job", "running")
+	a.keepIDs(t)
 	f := follow(t, opened(t, a.dsn))
 	oldest, leaver := a.session(t), a.session(t)
 	insertBy(t, oldest)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -14,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
 // viewer is a client as browsers are: it keeps the last id of a whole frame,
@@ -26,8 +29,8 @@ type viewer struct {
 	last     string // the id
 	got      map[int64]string
 	twice    []int64
-	coarse   bool // it came with an id that may have been at its bound
-	again    int  // rows that came twice then
+	came     joblog.Cursor // what its last id says, if that may have been at its bound; else all
+	again    int           // rows that came twice, and which that does not cover
 	problems []string
 	resumes  int
 	cursors  []int
@@ -46,7 +49,8 @@ func newClient() (*http.Client, func()) {
 }
 
 // nearBound is the length of ids from which on they may say less than the viewer
-// has: the README allows for rows that come twice then.
+// has: the README allows for rows that come twice then, but only for such as the
+// id does not cover.
 const nearBound = 3500
 
 // watch connects again and again until the log has ended.
@@ -99,9 +103,14 @@ func (v *viewer) connection(ctx context.Context, client *http.Client, r *rand.Ra
 		v.problems = append(v.problems, err.Error())
 		return
 	}
+	v.came = joblog.Cursor{N: math.MaxInt64}
 	if v.last != "" {
 		req.Header.Set("Last-Event-ID", v.last)
-		v.coarse = len(v.last) > nearBound
+		if len(v.last) > nearBound {
+			if v.came, err = joblog.ParseCursor(v.last); err != nil {
+				v.problems = append(v.problems, err.Error())
+			}
+		}
 		v.resumes++
 	}
 	resp, err := client.Do(req)
@@ -177,7 +186,7 @@ func (v *viewer) dispatch(event, data string, named bool) {
 	if m.Log == nil {
 		return
 	}
-	if _, again := v.got[m.Log.ID]; again && v.coarse {
+	if _, again := v.got[m.Log.ID]; again && !v.came.Covers(m.Log.ID) {
 		v.again++
 	} else if again {
 		v.twice = append(v.twice, m.Log.ID)
