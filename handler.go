@@ -149,7 +149,7 @@ func (l *Logs) serve(w http.ResponseWriter, r *http.Request, q *request, id stri
 			h.release()
 		}
 	}()
-	liftTimeouts(w, r)
+	defer liftTimeouts(w, r)()
 	job, err := l.find(r, h, id)
 	if err != nil {
 		return l.refuse(err)

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestTranscript holds the wire contract to the byte.
@@ -324,22 +323,6 @@ func TestStoreDown(t *testing.T) {
 	}
 	if strings.Contains(body, s.dir) {
 		t.Errorf("the reason tells where the database is: %q", body)
-	}
-}
-
-// TestTimeouts sets limits that a stream must outlive: for the whole response,
-// and for the whole request.
-func TestTimeouts(t *testing.T) {
-	s := newSite(t, sqliteStore+"servers {\n timeouts {\n read_body 1s\n write 1s\n }\n}", both)
-	logged(t, s, "job", 2, "running")
-	st := s.get(t, "/jobs/job/logs")
-	st.until("caught_up")
-	over := time.NewTimer(1500 * time.Millisecond) // the limits' length is what is tested
-	defer over.Stop()
-	<-over.C
-	logged(t, s, "job", 2, "completed")
-	if got := messages(st.rest()); got != "0 1" {
-		t.Errorf("after the limits came %q", got)
 	}
 }
 

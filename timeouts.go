@@ -2,6 +2,7 @@ package caddyjobs
 
 import (
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -9,8 +10,9 @@ import (
 
 // liftTimeouts removes the limits that the server sets to how long a whole
 // request or response may take: a stream takes as long as its job. What stays
-// is the limit to how long one write may stall.
-func liftTimeouts(w http.ResponseWriter, r *http.Request) {
+// is the limit to how long one write may stall. done is to be called when the
+// handler returns.
+func liftTimeouts(w http.ResponseWriter, r *http.Request) (done func()) {
 	reader, writer := caddyhttp.IdleTimeoutsFromContext(r.Context())
 	if reader != nil {
 		reader.Deadline.HardDeadline = time.Time{}
@@ -22,4 +24,73 @@ func liftTimeouts(w http.ResponseWriter, r *http.Request) {
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Time{})
 	_ = rc.SetWriteDeadline(time.Time{})
+	if writer == nil || r.ProtoMajor != 2 {
+		return func() {}
+	}
+	return deferDeadlines(writer)
+}
+
+// lateDeadline is a write deadline that is set only once it has passed.
+//
+// Caddy sets one before each write and each flush, and clears it after them.
+// On HTTP/2 each of these four is a message to the goroutine of the connection,
+// and costs about what the event itself does.
+type lateDeadline struct {
+	http.ResponseWriter
+	rc *http.ResponseController // where the deadline is set
+
+	mu    sync.Mutex
+	at    time.Time // zero while nothing is written
+	check *time.Timer
+	fires time.Time // zero if check is not running
+	over  bool      // the handler has returned: rc must not be used
+}
+
+// deferDeadlines makes the deadlines of a writer late ones, until done is
+// called.
+func deferDeadlines(w *caddyhttp.IdleTimeoutWriter) (done func()) {
+	d := &lateDeadline{ResponseWriter: w.ResponseWriter, rc: w.Ctrl}
+	d.check = time.AfterFunc(time.Hour, d.passed)
+	d.check.Stop()
+	w.Ctrl = http.NewResponseController(d)
+	return func() {
+		d.stop()
+		w.Ctrl = d.rc
+	}
+}
+
+// SetWriteDeadline does what http.ResponseController says.
+func (d *lateDeadline) SetWriteDeadline(at time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.at = at; !at.IsZero() && (d.fires.IsZero() || at.Before(d.fires)) {
+		d.start()
+	}
+	return nil
+}
+
+func (d *lateDeadline) start() {
+	d.fires = d.at
+	d.check.Reset(time.Until(d.at))
+}
+
+// passed looks whether the deadline that there is by now has passed.
+func (d *lateDeadline) passed() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fires = time.Time{}
+	switch {
+	case d.over || d.at.IsZero():
+	case time.Now().Before(d.at):
+		d.start()
+	default:
+		_ = d.rc.SetWriteDeadline(d.at) // a stream that is gone needs none
+	}
+}
+
+func (d *lateDeadline) stop() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.over = true
+	d.check.Stop()
 }

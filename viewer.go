@@ -36,6 +36,7 @@ type viewer struct {
 	seat   *watched
 	stream *joblog.Stream
 	beat   *time.Timer
+	gone   <-chan struct{} // closed when the client is; kept, as to ask a request's context is slow
 	drain  <-chan struct{} // closed when the stream is to end soon; nil once that is known
 	byeAt  time.Time       // when it is its turn
 
@@ -115,10 +116,10 @@ var reasons = [...]parking.Reason{ended: parking.Complete, hungUp: parking.HungU
 // run sends b and what follows until there is nothing to do for now, or the
 // stream is over. park is asked whether it may be parked.
 func (v *viewer) run(ctx context.Context, b []byte, state joblog.State, err error, park func(joblog.State) bool) outcome {
-	v.beat = time.NewTimer(v.heartbeat)
+	v.beat, v.gone = time.NewTimer(v.heartbeat), ctx.Done()
 	defer func() {
 		v.beat.Stop()
-		v.beat = nil
+		v.beat, v.gone = nil, nil
 	}()
 	for ok := v.write(b); ok; {
 		if err == nil && state == joblog.Ended {
@@ -232,13 +233,13 @@ func (v *viewer) write(b []byte) bool {
 func (v *viewer) next(ctx context.Context, state joblog.State, err error) (outcome, bool) {
 	switch {
 	case err != nil:
-		return v.wait(ctx, v.retry())
+		return v.wait(v.retry())
 	case state == joblog.Rewound:
 		return v.restart(ctx)
 	case state == joblog.Idle:
-		return v.wait(ctx, v.stream.Wake())
+		return v.wait(v.stream.Wake())
 	default:
-		return v.wait(ctx, ready)
+		return v.wait(ready)
 	}
 }
 
@@ -255,7 +256,7 @@ func (v *viewer) restart(ctx context.Context) (outcome, bool) {
 	v.opts.After, v.opts.Tail = joblog.Cursor{}, -1
 	v.gap = "the store went back in time; the log follows as it now is"
 	for v.begin(ctx) != nil {
-		if out, goes := v.wait(ctx, v.retry()); !goes {
+		if out, goes := v.wait(v.retry()); !goes {
 			return out, false
 		}
 	}
@@ -286,7 +287,7 @@ func (v *viewer) retry() <-chan struct{} {
 
 // wait waits for wake, and meanwhile does what is to be done on a silent
 // stream. It returns false if the stream is over, and why.
-func (v *viewer) wait(ctx context.Context, wake <-chan struct{}) (outcome, bool) {
+func (v *viewer) wait(wake <-chan struct{}) (outcome, bool) {
 	select {
 	case <-wake:
 		return ended, true
@@ -298,7 +299,7 @@ func (v *viewer) wait(ctx context.Context, wake <-chan struct{}) (outcome, bool)
 	case <-v.bye():
 		v.write(v.appendBye(room()))
 		return said, false
-	case <-ctx.Done():
+	case <-v.gone:
 		return hungUp, false
 	}
 }
