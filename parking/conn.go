@@ -15,16 +15,18 @@ import (
 type Conn struct {
 	socket  net.Conn // a *net.TCPConn or *net.UnixConn
 	tls     *tls.Conn
+	under   *net.Conn // where tls has its socket
 	fd      int
 	chunked bool   // the body is in chunks
-	rest    []byte // of what was to be written; nothing is written before it
+	rest    []byte // of what was to be written, encrypted; nothing is written before it
 	sent    int64
 }
 
-// written is how many bytes were written to all connections.
+// written is how many bytes were sent on all connections.
 var written atomic.Int64
 
-// Sent is how many bytes were written, chunk framing included.
+// Sent is how many bytes were written, chunk framing included, or are kept to be
+// written next.
 func (c *Conn) Sent() int64 { return c.sent }
 
 // Send writes a part of the body, that follows joblog.ChunkRoom bytes of b
@@ -58,21 +60,34 @@ func (c *Conn) end() (full bool, err error) {
 
 // write writes without blocking, and keeps the rest.
 func (c *Conn) write(b []byte) (full bool, err error) {
-	if len(c.rest) > 0 {
-		c.rest = append(c.rest, b...)
-		return c.flush()
+	if c.tls == nil {
+		err = c.put(b)
+	} else {
+		_, err = c.tls.Write(b) // which puts
 	}
-	n, err := c.try(b)
 	if err != nil {
 		return false, err
 	}
-	if n < len(b) {
-		c.rest = slices.Clone(b[n:])
-	}
-	return n < len(b), nil
+	c.sent += int64(len(b))
+	written.Add(int64(len(b)))
+	return len(c.rest) > 0, nil
 }
 
-// flush writes what is left.
+// put gives the socket what it takes of b, and keeps the rest.
+func (c *Conn) put(b []byte) error {
+	if len(c.rest) > 0 {
+		c.rest = append(c.rest, b...)
+		_, err := c.flush()
+		return err
+	}
+	n, err := c.try(b)
+	if err == nil && n < len(b) {
+		c.rest = slices.Clone(b[n:])
+	}
+	return err
+}
+
+// flush gives the socket what it takes of the rest.
 func (c *Conn) flush() (full bool, err error) {
 	n, err := c.try(c.rest)
 	if err != nil {
@@ -87,38 +102,18 @@ func (c *Conn) flush() (full bool, err error) {
 // try writes as much as it can without blocking.
 func (c *Conn) try(b []byte) (n int, err error) {
 	for n < len(b) {
-		var some int
-		if c.tls == nil {
-			some, err = c.writePlain(b[n:])
-		} else {
-			some, err = c.writeTLS(b[n:])
-		}
+		some, err := c.writeSocket(b[n:])
 		if n += some; err != nil || some == 0 {
-			break
+			return n, err
 		}
 	}
-	c.sent += int64(n)
-	written.Add(int64(n))
-	return n, err
-}
-
-// writeTLS writes a part for which there surely is room: a TLS connection
-// cannot take back a record that was written in part.
-func (c *Conn) writeTLS(b []byte) (int, error) {
-	const record = 16 << 10
-	room, err := c.room()
-	if err != nil || room <= 0 {
-		return 0, err
-	}
-	return c.tls.Write(b[:min(len(b), room, record)])
+	return n, nil
 }
 
 // close closes the connection: in good order if all was written, else at once.
 func (c *Conn) close(orderly bool) {
 	if orderly && c.tls != nil && len(c.rest) == 0 {
-		if room, err := c.room(); err == nil && room > 0 {
-			_ = c.tls.CloseWrite() // the client is gone at the worst
-		}
+		_ = c.tls.CloseWrite() // the client is gone at the worst
 	}
 	_ = c.socket.Close()
 }

@@ -40,6 +40,7 @@ func pair(t testing.TB, secure bool) (*Conn, net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.divert()
 	return c, client
 }
 

@@ -1,6 +1,10 @@
 package parking
 
-import "github.com/caddyjobs/caddyjobs/joblog"
+import (
+	"time"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+)
 
 // slice is how many streams are served before others get their turn.
 const slice = 256
@@ -50,17 +54,21 @@ func (s *shard) part(e *entry) {
 
 // queue begins a pass over a group, or has one follow that which is under way.
 func (s *shard) queue(g *group) {
+	g.bursts.Reset() // those who are yet to be served in a pass get what is new, too
 	if g.queued {
 		g.again = true
 		return
 	}
 	g.queued, g.left = true, len(g.entries)
-	g.bursts.Reset()
 	s.passes = append(s.passes, g)
 }
 
 // pass serves a slice of each group that has a pass under way.
 func (s *shard) pass() {
+	if len(s.passes) == 0 {
+		return
+	}
+	s.pacer.begin(s.now)
 	under := s.passes
 	s.passes = nil
 	for _, g := range under {
@@ -74,6 +82,9 @@ func (s *shard) pass() {
 			g.again = false
 			s.queue(g)
 		}
+	}
+	if len(s.passes) == 0 {
+		s.hold(s.pacer.end(time.Now()))
 	}
 }
 

@@ -25,6 +25,7 @@ func (s *shard) sweep() {
 func (s *shard) changed(g *group) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.signals++
 	if !g.changed {
 		g.changed = true
 		s.dirty = append(s.dirty, g)
@@ -47,6 +48,9 @@ func (s *shard) take() (arrived []*entry, swept bool) {
 		g.changed = false
 		s.queue(g)
 	}
+	s.pacer.signals += s.signals
+	s.pacer.groups += len(s.dirty)
+	s.signals = 0
 	clear(s.dirty)
 	s.dirty = s.dirty[:0]
 	arrived, s.arrived = s.arrived, nil

@@ -17,6 +17,7 @@ type shard struct {
 	mu      sync.Mutex // guards the inbox
 	arrived []*entry
 	dirty   []*group
+	signals int // that dirty groups had
 	swept   bool
 	running bool
 
@@ -26,6 +27,8 @@ type shard struct {
 	groups  map[*joblog.Emitter]*group
 	passes  []*group // under way
 	wheel   wheel
+	pacer   pacer
+	holding bool // nothing is taken in until the watcher's alarm
 	ids     int32
 	now     time.Time
 	scratch []byte // where what only one stream gets is put together
@@ -47,7 +50,7 @@ func (s *shard) run() {
 
 func (s *shard) begin() (err error) {
 	s.entries, s.groups = map[int32]*entry{}, map[*joblog.Emitter]*group{}
-	s.passes, s.wheel = nil, wheel{}
+	s.passes, s.wheel, s.pacer, s.holding = nil, wheel{}, pacer{}, false
 	s.scratch = make([]byte, joblog.ChunkRoom, 4096)
 	s.watcher, err = newWatcher()
 	return err
@@ -69,7 +72,9 @@ func (s *shard) serve() {
 	go s.watch(s.watcher, changes)
 	for {
 		s.now = time.Now()
-		s.admit()
+		if !s.holding {
+			s.admit()
+		}
 		s.pass()
 		if len(s.entries) == 0 && len(s.passes) == 0 {
 			break
@@ -107,8 +112,15 @@ func (s *shard) rest(changes <-chan []change, tick <-chan time.Time) {
 		}
 		return
 	}
+	wake := s.wake
+	if s.holding {
+		wake = nil
+	}
 	select {
-	case <-s.wake:
+	case <-wake:
+		if s.pacer.took >= long {
+			s.hold(moment)
+		}
 	case some := <-changes:
 		s.notice(some)
 	case <-tick:
@@ -148,6 +160,10 @@ func (s *shard) add(e *entry) {
 func (s *shard) notice(changes []change) {
 	s.now = time.Now()
 	for _, c := range changes {
+		if c.alarm {
+			s.holding = false
+			continue
+		}
 		e := s.entries[c.fd]
 		if e == nil || e.id != c.id {
 			continue // the descriptor is another connection's by now
@@ -208,6 +224,8 @@ func (s *shard) push(e *entry) {
 		}
 		if burst.Rows() > 0 {
 			s.lot.events.Add(burst.Rows())
+			s.pacer.full = s.pacer.full || len(burst.Body()) >= fullWrite
+			s.pacer.secure = s.pacer.secure || e.conn.tls != nil
 			s.sent(e, burst)
 		}
 	}

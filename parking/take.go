@@ -48,6 +48,7 @@ func Take(w http.ResponseWriter, r *http.Request) (*Conn, error) {
 	if _, _, err := inner.Hijack(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrKeep, err)
 	}
+	c.divert()
 	c.chunked = r.ProtoAtLeast(1, 1)
 	return c, nil
 }
@@ -90,7 +91,11 @@ func packageOf(v any) string {
 func newConn(carrier net.Conn) (*Conn, error) {
 	c := &Conn{socket: bare(carrier)}
 	if secure, ok := c.socket.(*tls.Conn); ok {
-		c.tls, c.socket = secure, secure.NetConn()
+		under, err := below(secure)
+		if err != nil {
+			return nil, err
+		}
+		c.tls, c.under, c.socket = secure, under, secure.NetConn()
 	}
 	switch socket := c.socket.(type) {
 	case *net.TCPConn, *net.UnixConn:

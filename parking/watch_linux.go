@@ -1,10 +1,11 @@
 package parking
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"syscall"
+	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,6 +16,8 @@ type watcher struct {
 	file *os.File
 	raw  syscall.RawConn
 	fd   int
+	// timer is the descriptor of the alarm.
+	timer int
 }
 
 // change is what became of a socket. id is what add was given.
@@ -22,6 +25,7 @@ type change struct {
 	fd, id   int32
 	hungUp   bool
 	writable bool
+	alarm    bool // it is no socket: the time has come
 }
 
 func newWatcher() (*watcher, error) {
@@ -29,12 +33,35 @@ func newWatcher() (*watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making an epoll instance: %w", err)
 	}
-	if err := unix.SetNonblock(fd, true); err != nil {
+	timer, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	if err != nil {
+		_ = unix.Close(fd)
+		return nil, fmt.Errorf("making a timer: %w", err)
+	}
+	w := &watcher{fd: fd, timer: timer}
+	err = firstOf(
+		unix.SetNonblock(fd, true),
+		unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, timer, &unix.EpollEvent{Fd: int32(timer), Events: unix.EPOLLIN | unix.EPOLLET}),
+	)
+	w.file = os.NewFile(uintptr(fd), "epoll")
+	if err == nil {
+		w.raw, err = w.file.SyscallConn()
+	}
+	if err != nil {
+		w.close()
 		return nil, fmt.Errorf("making an epoll instance: %w", err)
 	}
-	w := &watcher{file: os.NewFile(uintptr(fd), "epoll"), fd: fd}
-	w.raw, err = w.file.SyscallConn()
-	return w, err
+	return w, nil
+}
+
+// alarm has wait return a change of its own after some time.
+func (w *watcher) alarm(d time.Duration) error {
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(d.Nanoseconds())}
+	_, _, errno := unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(w.timer), 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
+	if errno != 0 {
+		return fmt.Errorf("setting a timer: %w", errno)
+	}
+	return nil
 }
 
 // add begins to watch a socket for hang-ups, and once for being writable, too.
@@ -65,8 +92,8 @@ func (w *watcher) wait() (changes []change, err error) {
 	var events [128]unix.EpollEvent
 	n, failed := 0, error(nil)
 	err = w.raw.Read(func(fd uintptr) bool {
-		n, failed = unix.EpollWait(int(fd), events[:], 0)
-		return n > 0 || failed != nil && !errors.Is(failed, unix.EINTR)
+		n, failed = poll(fd, events[:])
+		return n > 0 || failed != nil
 	})
 	if err != nil || failed != nil {
 		return nil, fmt.Errorf("waiting for sockets: %w", firstOf(err, failed))
@@ -76,12 +103,30 @@ func (w *watcher) wait() (changes []change, err error) {
 			fd: e.Fd, id: e.Pad,
 			hungUp:   e.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0,
 			writable: e.Events&unix.EPOLLOUT != 0,
+			alarm:    int(e.Fd) == w.timer,
 		})
 	}
 	return changes, nil
 }
 
-func (w *watcher) close() { _ = w.file.Close() }
+// poll looks what there is. It does not block, so the scheduler is not told of
+// it; see moment.
+func poll(fd uintptr, events []unix.EpollEvent) (int, error) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+	switch errno {
+	case 0:
+		return int(n), nil
+	case unix.EINTR:
+		return 0, nil
+	default:
+		return 0, errno
+	}
+}
+
+func (w *watcher) close() {
+	_ = w.file.Close()
+	_ = unix.Close(w.timer)
+}
 
 func firstOf(errs ...error) error {
 	for _, err := range errs {
