@@ -24,7 +24,7 @@ func liftTimeouts(w http.ResponseWriter, r *http.Request) (done func()) {
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Time{})
 	_ = rc.SetWriteDeadline(time.Time{})
-	if writer == nil || r.ProtoMajor != 2 {
+	if writer == nil || !writer.ClearBetweenWrites {
 		return func() {}
 	}
 	return deferDeadlines(writer)
@@ -34,10 +34,11 @@ func liftTimeouts(w http.ResponseWriter, r *http.Request) (done func()) {
 //
 // Caddy sets one before each write and each flush, and clears it after them.
 // On HTTP/2 each of these four is a message to the goroutine of the connection,
-// and costs about what the event itself does.
+// and costs about what the event itself does. A write that ends just after its
+// deadline may be let pass.
 type lateDeadline struct {
-	http.ResponseWriter
-	rc *http.ResponseController // where the deadline is set
+	http.ResponseWriter                          // which http.ResponseController wants
+	rc                  *http.ResponseController // where the deadline is set
 
 	mu    sync.Mutex
 	at    time.Time // zero while nothing is written
@@ -93,4 +94,7 @@ func (d *lateDeadline) stop() {
 	defer d.mu.Unlock()
 	d.over = true
 	d.check.Stop()
+	if !d.at.IsZero() {
+		_ = d.rc.SetWriteDeadline(d.at) // for what the server has yet to write
+	}
 }

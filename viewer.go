@@ -36,6 +36,8 @@ type viewer struct {
 	seat   *watched
 	stream *joblog.Stream
 	beat   *time.Timer
+	due    chan struct{} // the beat may be due
+	wrote  time.Time
 	gone   <-chan struct{} // closed when the client is; kept, as to ask a request's context is slow
 	drain  <-chan struct{} // closed when the stream is to end soon; nil once that is known
 	byeAt  time.Time       // when it is its turn
@@ -116,10 +118,11 @@ var reasons = [...]parking.Reason{ended: parking.Complete, hungUp: parking.HungU
 // run sends b and what follows until there is nothing to do for now, or the
 // stream is over. park is asked whether it may be parked.
 func (v *viewer) run(ctx context.Context, b []byte, state joblog.State, err error, park func(joblog.State) bool) outcome {
-	v.beat, v.gone = time.NewTimer(v.heartbeat), ctx.Done()
+	v.gone = ctx.Done()
+	v.startBeat()
 	defer func() {
 		v.beat.Stop()
-		v.beat, v.gone = nil, nil
+		v.beat, v.due, v.gone = nil, nil, nil
 	}()
 	for ok := v.write(b); ok; {
 		if err == nil && state == joblog.Ended {
@@ -224,8 +227,27 @@ func (v *viewer) note(err error) {
 func (v *viewer) write(b []byte) bool {
 	var err error
 	v.full, err = v.out.Send(b)
-	v.beat.Reset(v.heartbeat)
+	v.wrote = time.Now()
 	return err == nil
+}
+
+// startBeat lets heartbeats become due. It is no timer's channel that is
+// waited for: each wait would start and stop the timer.
+func (v *viewer) startBeat() {
+	due := make(chan struct{}, 1)
+	v.due, v.wrote = due, time.Now()
+	v.beat = time.AfterFunc(v.heartbeat, func() { due <- struct{}{} }) // it is set again once that was taken
+}
+
+// heartbeats says something if nothing was said for long. It returns false if
+// the client is gone.
+func (v *viewer) heartbeats() (ok bool) {
+	ok = true
+	if time.Since(v.wrote) >= v.heartbeat {
+		ok = v.write(v.opts.Format.AppendComment(room(), v.comment()))
+	}
+	v.beat.Reset(v.heartbeat - time.Since(v.wrote))
+	return ok
 }
 
 // next waits until there is something to pull, after a Pull that returned
@@ -291,8 +313,8 @@ func (v *viewer) wait(wake <-chan struct{}) (outcome, bool) {
 	select {
 	case <-wake:
 		return ended, true
-	case <-v.beat.C:
-		return hungUp, v.write(v.opts.Format.AppendComment(room(), v.comment()))
+	case <-v.due:
+		return hungUp, v.heartbeats()
 	case <-v.drain:
 		v.expectBye()
 		return ended, true

@@ -3,7 +3,6 @@ package parking
 import (
 	"crypto/tls"
 	"net"
-	"slices"
 	"sync/atomic"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
@@ -15,14 +14,13 @@ import (
 type Conn struct {
 	socket  net.Conn // a *net.TCPConn or *net.UnixConn
 	tls     *tls.Conn
-	under   *net.Conn // where tls has its socket
 	fd      int
 	chunked bool   // the body is in chunks
 	rest    []byte // of what was to be written, encrypted; nothing is written before it
 	sent    int64
 }
 
-// written is how many bytes were sent on all connections.
+// written is what Sent returns, of all connections.
 var written atomic.Int64
 
 // Sent is how many bytes were written, chunk framing included, or are kept to be
@@ -75,16 +73,15 @@ func (c *Conn) write(b []byte) (full bool, err error) {
 
 // put gives the socket what it takes of b, and keeps the rest.
 func (c *Conn) put(b []byte) error {
-	if len(c.rest) > 0 {
-		c.rest = append(c.rest, b...)
-		_, err := c.flush()
-		return err
+	if len(c.rest) == 0 { // else the socket takes no more
+		n, err := c.try(b)
+		if err != nil {
+			return err
+		}
+		b = b[n:]
 	}
-	n, err := c.try(b)
-	if err == nil && n < len(b) {
-		c.rest = slices.Clone(b[n:])
-	}
-	return err
+	c.rest = append(c.rest, b...)
+	return nil
 }
 
 // flush gives the socket what it takes of the rest.

@@ -77,10 +77,11 @@ func (s *shard) pass() {
 			continue
 		}
 		g.queued = false
-		g.bursts.Reset()
 		if g.again {
 			g.again = false
 			s.queue(g)
+		} else {
+			g.bursts.Reset() // what all have is not kept
 		}
 	}
 	if len(s.passes) == 0 {

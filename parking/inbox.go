@@ -44,6 +44,10 @@ func (s *shard) poke() {
 func (s *shard) take() (arrived []*entry, swept bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	select {
+	case <-s.wake: // it is for what is taken now
+	default:
+	}
 	for _, g := range s.dirty {
 		g.changed = false
 		s.queue(g)

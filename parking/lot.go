@@ -55,7 +55,7 @@ func NewLot() *Lot {
 type Counts struct {
 	Parked int64 // streams that are
 	Events int64 // that streams were sent while they were parked
-	Bytes  int64 // that were written to connections that were taken, in all lots
+	Bytes  int64 // that were sent on connections that were taken, in all lots
 }
 
 // Counts returns the figures as they are now.

@@ -31,7 +31,8 @@ type shard struct {
 	holding bool // nothing is taken in until the watcher's alarm
 	ids     int32
 	now     time.Time
-	scratch []byte // where what only one stream gets is put together
+	rested  time.Time // when it last waited
+	scratch []byte    // where what only one stream gets is put together
 }
 
 // run serves the shard until nothing is parked in it.
@@ -99,9 +100,9 @@ func (*shard) watch(w *watcher, changes chan<- []change) {
 }
 
 // rest waits until there is something to do. While passes are under way it
-// only looks, and lets others run.
+// mostly only looks, and lets others run.
 func (s *shard) rest(changes <-chan []change, tick <-chan time.Time) {
-	if len(s.passes) > 0 {
+	if len(s.passes) > 0 && !s.breathes() {
 		runtime.Gosched()
 		select {
 		case some := <-changes:
@@ -118,13 +119,30 @@ func (s *shard) rest(changes <-chan []change, tick <-chan time.Time) {
 	}
 	select {
 	case <-wake:
-		if s.pacer.took >= long {
-			s.hold(moment)
+		if s.pacer.took >= longPass {
+			s.hold(lull)
 		}
 	case some := <-changes:
 		s.notice(some)
 	case <-tick:
 		s.tick()
+	}
+	s.rested = time.Now()
+}
+
+// breathes reports whether it is time to wait for a moment between passes.
+func (s *shard) breathes() bool {
+	if s.now.Sub(s.rested) >= turn {
+		s.hold(time.Nanosecond)
+	}
+	return s.holding
+}
+
+// hold makes the shard take in nothing for some time. If that cannot be, it
+// goes on.
+func (s *shard) hold(d time.Duration) {
+	if d > 0 {
+		s.holding = s.watcher.alarm(d) == nil
 	}
 }
 
@@ -206,39 +224,30 @@ func (s *shard) block(e *entry) {
 // push sends an entry what it lacks, as far as that does not block.
 func (s *shard) push(e *entry) {
 	for e.guest != nil && !e.full && !e.ending {
-		if len(e.group.entries) == 1 && e.stream.Live() { // there is nobody to share with
+		var burst *joblog.Burst
+		var ok bool
+		if len(e.group.entries) > 1 || !e.stream.Live() { // else there is nobody to share with
+			burst, ok = e.stream.Shared(&e.group.bursts)
+		}
+		switch {
+		case !ok:
 			if !s.pull(e) {
 				return
 			}
-			continue
-		}
-		burst, ok := e.stream.Shared(&e.group.bursts)
-		if ok && burst == nil {
+		case burst == nil:
 			return
-		}
-		if !ok {
-			if !s.pull(e) {
-				return
-			}
-			continue
-		}
-		if burst.Rows() > 0 {
+		case burst.Rows() > 0:
 			s.lot.events.Add(burst.Rows())
-			s.pacer.full = s.pacer.full || len(burst.Body()) >= fullWrite
-			s.pacer.secure = s.pacer.secure || e.conn.tls != nil
-			s.sent(e, burst)
+			full, err := e.conn.send(burst)
+			s.settle(e, len(burst.Body()), full, err)
 		}
 	}
 }
 
-func (s *shard) sent(e *entry, burst *joblog.Burst) {
-	full, err := e.conn.send(burst)
-	s.settle(e, full, err)
-}
-
-// settle deals with the outcome of a write.
-func (s *shard) settle(e *entry, full bool, err error) {
+// settle deals with the outcome of a write of so many bytes.
+func (s *shard) settle(e *entry, bytes int, full bool, err error) {
 	e.wrote = s.now
+	s.pacer.wrote(bytes, e.conn.tls != nil)
 	switch {
 	case err != nil:
 		s.gone(e, HungUp)
@@ -278,7 +287,7 @@ func (s *shard) pull(e *entry) bool {
 // say sends an entry what follows the room in b.
 func (s *shard) say(e *entry, b []byte) {
 	full, err := e.conn.Send(b)
-	s.settle(e, full, err)
+	s.settle(e, len(b), full, err)
 }
 
 // end ends the response.

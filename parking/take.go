@@ -91,11 +91,10 @@ func packageOf(v any) string {
 func newConn(carrier net.Conn) (*Conn, error) {
 	c := &Conn{socket: bare(carrier)}
 	if secure, ok := c.socket.(*tls.Conn); ok {
-		under, err := below(secure)
-		if err != nil {
+		if _, err := below(secure); err != nil {
 			return nil, err
 		}
-		c.tls, c.under, c.socket = secure, under, secure.NetConn()
+		c.tls, c.socket = secure, secure.NetConn()
 	}
 	switch socket := c.socket.(type) {
 	case *net.TCPConn, *net.UnixConn:

@@ -40,7 +40,10 @@ func (d diverted) Write(b []byte) (int, error) {
 
 // divert is called when nobody else uses the connection any more.
 func (c *Conn) divert() {
-	if c.tls != nil {
-		*c.under = diverted{c.socket, c}
+	if c.tls == nil {
+		return
+	}
+	if under, err := below(c.tls); err == nil { // newConn looked
+		*under = diverted{c.socket, c}
 	}
 }

@@ -1,6 +1,7 @@
 package parking
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"syscall"
@@ -13,11 +14,10 @@ import (
 // watcher tells of sockets that were hung up or became writable: epoll, which
 // itself is waited for as Go waits for sockets, without a thread.
 type watcher struct {
-	file *os.File
-	raw  syscall.RawConn
-	fd   int
-	// timer is the descriptor of the alarm.
-	timer int
+	file  *os.File
+	raw   syscall.RawConn
+	fd    int
+	timer int // the alarm's descriptor
 }
 
 // change is what became of a socket. id is what add was given.
@@ -39,13 +39,16 @@ func newWatcher() (*watcher, error) {
 		return nil, fmt.Errorf("making a timer: %w", err)
 	}
 	w := &watcher{fd: fd, timer: timer}
-	err = firstOf(
+	err = cmp.Or(
 		unix.SetNonblock(fd, true),
 		unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, timer, &unix.EpollEvent{Fd: int32(timer), Events: unix.EPOLLIN | unix.EPOLLET}),
 	)
 	w.file = os.NewFile(uintptr(fd), "epoll")
 	if err == nil {
 		w.raw, err = w.file.SyscallConn()
+	}
+	if err == nil {
+		err = w.file.SetReadDeadline(time.Time{}) // it fails if Go cannot wait for the file
 	}
 	if err != nil {
 		w.close()
@@ -57,9 +60,8 @@ func newWatcher() (*watcher, error) {
 // alarm has wait return a change of its own after some time.
 func (w *watcher) alarm(d time.Duration) error {
 	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(d.Nanoseconds())}
-	_, _, errno := unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, uintptr(w.timer), 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
-	if errno != 0 {
-		return fmt.Errorf("setting a timer: %w", errno)
+	if err := unix.TimerfdSettime(w.timer, 0, &spec, nil); err != nil {
+		return fmt.Errorf("setting a timer: %w", err)
 	}
 	return nil
 }
@@ -96,7 +98,7 @@ func (w *watcher) wait() (changes []change, err error) {
 		return n > 0 || failed != nil
 	})
 	if err != nil || failed != nil {
-		return nil, fmt.Errorf("waiting for sockets: %w", firstOf(err, failed))
+		return nil, fmt.Errorf("waiting for sockets: %w", cmp.Or(err, failed))
 	}
 	for _, e := range events[:n] {
 		changes = append(changes, change{
@@ -110,29 +112,21 @@ func (w *watcher) wait() (changes []change, err error) {
 }
 
 // poll looks what there is. It does not block, so the scheduler is not told of
-// it; see moment.
+// it; see lull.
 func poll(fd uintptr, events []unix.EpollEvent) (int, error) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
-	switch errno {
-	case 0:
-		return int(n), nil
-	case unix.EINTR:
-		return 0, nil
-	default:
-		return 0, errno
+	for {
+		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EINTR:
+		default:
+			return 0, errno
+		}
 	}
 }
 
 func (w *watcher) close() {
 	_ = w.file.Close()
 	_ = unix.Close(w.timer)
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
