@@ -53,8 +53,10 @@
 //     a tenth. Events that fall due within -burst come in one write.
 //   - jobs: as many jobs as viewers, one each, which get their events in turns.
 //   - stall: as fanout at one rate, and again beside viewers that read nothing,
-//     whose buffers were filled before. At the end these read, and must find
-//     everything.
+//     whose buffers were filled before, for as long as -filling says: while they
+//     have just become full the kernel probes all of them at the same moments,
+//     ever more seldom, which delays whatever server it is. At the end these read,
+//     and must find everything.
 //   - replay: one job that has completed: the first viewer, another one, and
 //     many at once. Lines a second count from the request to the end.
 package main

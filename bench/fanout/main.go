@@ -93,7 +93,7 @@ func parse(args []string) (*options, error) {
 	flags.DurationVar(&o.stepTime, "peak-time", 3*time.Second, "how long each rate is tried")
 	flags.DurationVar(&o.bound, "peak-p99", 250*time.Millisecond, "the largest p99 of a rate that counts as sustained")
 	flags.DurationVar(&o.burst, "burst", 10*time.Millisecond, "events that fall due in this time are published in one write")
-	flags.IntVar(&o.filling, "filling", 2000, "events that fill the buffers of viewers that read nothing")
+	flags.IntVar(&o.filling, "filling", 9000, "events, 100 a second, that fill the buffers of viewers that read nothing")
 	flags.Float64Var(&o.jobsRate, "jobs-rate", 1000, "events a second of jobs, in all")
 	flags.IntVar(&o.lines, "replay-lines", 100_000, "lines of the log of replay")
 	flags.IntVar(&o.replayViewers, "replay-viewers", 1000, "viewers of replay that come at once")

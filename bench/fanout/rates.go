@@ -83,7 +83,7 @@ func (e *session) highest(ctx context.Context, jobs []*load.Job) (best figures, 
 		}
 		if e.sustained(f) {
 			best, low = f, rate
-		} else if high = rate; !e.recover(ctx) {
+		} else if high = rate; !e.recover(ctx, patience) {
 			break
 		}
 		switch {
@@ -107,8 +107,8 @@ func (e *session) sustained(f figures) bool {
 
 // recover waits until viewers have all that was published. A server that loses
 // events never recovers.
-func (e *session) recover(ctx context.Context) bool {
-	end := time.Now().Add(patience)
+func (e *session) recover(ctx context.Context, within time.Duration) bool {
+	end := time.Now().Add(within)
 	err := e.loop.Run(ctx, func() bool { return e.loop.Lacking() == 0 || time.Now().After(end) })
 	return err == nil && e.loop.Lacking() == 0
 }

@@ -49,7 +49,7 @@ func stall(ctx context.Context, e *session, put func(kind, figures)) error {
 	if err := e.loop.Resume(roomy); err != nil {
 		return err
 	}
-	e.recover(ctx)
+	e.recover(ctx, patience+fill(e)) // there is as much to be read as was written
 	beside[colLate] = float64(e.loop.Lacking())
 	put(kind{
 		"stall", fmt.Sprintf("stall: %d viewers, %d events/s, beside as many that read nothing", e.count, calm),
@@ -57,6 +57,9 @@ func stall(ctx context.Context, e *session, put func(kind, figures)) error {
 	}, beside)
 	return nil
 }
+
+// fill is how long the buffers are filled.
+func fill(e *session) time.Duration { return time.Duration(e.filling) * time.Second / calm }
 
 // besides adds viewers that read nothing, and fills what is between. It
 // returns what each costs the server, in KiB.
@@ -70,8 +73,7 @@ func (e *session) besides(ctx context.Context, jobs []*load.Job) (memory float64
 	if err := e.loop.Stall(ctx, v); err != nil {
 		return 0, err
 	}
-	fill := time.Duration(e.filling) * time.Second / calm
-	if _, err := e.measure(ctx, e.rate(calm, fill, jobs), patience); err != nil {
+	if _, err := e.measure(ctx, e.rate(calm, fill(e), jobs), patience); err != nil {
 		return 0, err
 	}
 	after, err := e.settle(ctx)
