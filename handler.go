@@ -150,7 +150,8 @@ func (l *Logs) serve(w http.ResponseWriter, r *http.Request, q *request, id stri
 		}
 	}()
 	defer liftTimeouts(w, r)()
-	job, err := l.find(r, h, id)
+	var job joblog.Job
+	aside(func() { job, err = l.find(r, h, id) })
 	if err != nil {
 		return l.refuse(err)
 	}

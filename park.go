@@ -24,7 +24,7 @@ const firstPart = 64 << 10
 // parks returns what run asks in a handler: whether the stream can go on
 // without it. If so, it has the connection.
 func (v *viewer) parks(w http.ResponseWriter, r *http.Request) func(joblog.State) bool {
-	able := v.parking
+	able := v.parking && r.ProtoMajor == 1 // others share their connection
 	return func(state joblog.State) bool {
 		if !able || state != joblog.Idle && v.sent < firstPart {
 			return false

@@ -78,7 +78,8 @@ func room() []byte { return make([]byte, joblog.ChunkRoom, 256) }
 func (v *viewer) serve(ctx context.Context, w http.ResponseWriter, r *http.Request) (over bool, err error) {
 	v.out, v.begun = response{w, v}, time.Now()
 	v.drain = v.hub.draining()
-	if err := v.begin(ctx); err != nil {
+	aside(func() { err = v.begin(ctx) })
+	if err != nil {
 		return true, err
 	}
 	head := v.appendGap(v.opts.Format.AppendRetry(room(), clientRetry))
@@ -182,7 +183,7 @@ func (v *viewer) first(ctx context.Context, b []byte) ([]byte, joblog.State, err
 	for head := len(b); ; {
 		var state joblog.State
 		var err error
-		b, state, err = v.stream.Pull(ctx, b)
+		b, state, err = v.take(ctx, b)
 		v.note(err)
 		if len(b) > head || state != joblog.More || err != nil {
 			return b, state, err
@@ -203,7 +204,7 @@ const largestBuffer = 256 << 10
 func (v *viewer) pull(ctx context.Context) (state joblog.State, err error, ok bool) {
 	buf := buffers.Get().(*[]byte)
 	before := v.stream.Rows()
-	b, state, err := v.stream.Pull(ctx, (*buf)[:joblog.ChunkRoom])
+	b, state, err := v.take(ctx, (*buf)[:joblog.ChunkRoom])
 	metrics.events.Add(v.stream.Rows() - before)
 	v.note(err)
 	ok = len(b) == joblog.ChunkRoom || v.write(b)
@@ -212,6 +213,19 @@ func (v *viewer) pull(ctx context.Context) (state joblog.State, err error, ok bo
 		buffers.Put(buf)
 	}
 	return state, err, ok
+}
+
+// take is the stream's Pull. In a handler, what reads the store is done aside.
+func (v *viewer) take(ctx context.Context, b []byte) ([]byte, joblog.State, error) {
+	if v.conn != nil || v.stream.Live() {
+		return v.stream.Pull(ctx, b)
+	}
+	return v.takeAside(ctx, b)
+}
+
+func (v *viewer) takeAside(ctx context.Context, b []byte) (_ []byte, state joblog.State, err error) {
+	aside(func() { b, state, err = v.stream.Pull(ctx, b) })
+	return b, state, err
 }
 
 // note takes the outcome of a Pull.
