@@ -37,6 +37,7 @@ type viewer struct {
 	stream *joblog.Stream
 	beat   *time.Timer
 	due    chan struct{} // the beat may be due
+	quiet  bool          // it may be; run sees to it, where the stack is lowest
 	wrote  time.Time
 	gone   <-chan struct{} // closed when the client is; kept, as to ask a request's context is slow
 	drain  <-chan struct{} // closed when the stream is to end soon; nil once that is known
@@ -134,6 +135,9 @@ func (v *viewer) run(ctx context.Context, b []byte, state joblog.State, err erro
 		}
 		if out, goes := v.next(ctx, state, err); !goes {
 			return out
+		}
+		if v.quiet && !v.heartbeats() {
+			return hungUp
 		}
 		if v.full {
 			continue
@@ -256,7 +260,7 @@ func (v *viewer) startBeat() {
 // heartbeats says something if nothing was said for long. It returns false if
 // the client is gone.
 func (v *viewer) heartbeats() (ok bool) {
-	ok = true
+	v.quiet, ok = false, true
 	if time.Since(v.wrote) >= v.heartbeat {
 		ok = v.write(v.opts.Format.AppendComment(room(), v.comment()))
 	}
@@ -328,7 +332,8 @@ func (v *viewer) wait(wake <-chan struct{}) (outcome, bool) {
 	case <-wake:
 		return ended, true
 	case <-v.due:
-		return hungUp, v.heartbeats()
+		v.quiet = true
+		return ended, true
 	case <-v.drain:
 		v.expectBye()
 		return ended, true
