@@ -37,7 +37,7 @@ type viewer struct {
 	stream *joblog.Stream
 	beat   *time.Timer
 	due    chan struct{} // the beat may be due
-	quiet  bool          // it may be; run sees to it, where the stack is lowest
+	quiet  bool          // it may be; who called wait sees to it, where the stack is lower
 	wrote  time.Time
 	gone   <-chan struct{} // closed when the client is; kept, as to ask a request's context is slow
 	drain  <-chan struct{} // closed when the stream is to end soon; nil once that is known
@@ -136,7 +136,7 @@ func (v *viewer) run(ctx context.Context, b []byte, state joblog.State, err erro
 		if out, goes := v.next(ctx, state, err); !goes {
 			return out
 		}
-		if v.quiet && !v.heartbeats() {
+		if !v.heartbeats() {
 			return hungUp
 		}
 		if v.full {
@@ -260,6 +260,9 @@ func (v *viewer) startBeat() {
 // heartbeats says something if nothing was said for long. It returns false if
 // the client is gone.
 func (v *viewer) heartbeats() (ok bool) {
+	if !v.quiet {
+		return true
+	}
 	v.quiet, ok = false, true
 	if time.Since(v.wrote) >= v.heartbeat {
 		ok = v.write(v.opts.Format.AppendComment(room(), v.comment()))
@@ -298,6 +301,9 @@ func (v *viewer) restart(ctx context.Context) (outcome, bool) {
 	for v.begin(ctx) != nil {
 		if out, goes := v.wait(v.retry()); !goes {
 			return out, false
+		}
+		if !v.heartbeats() {
+			return hungUp, false
 		}
 	}
 	return hungUp, v.write(v.appendGap(room()))
