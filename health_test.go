@@ -32,10 +32,12 @@ func TestUnserved(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		w := httptest.NewRecorder()
-		v := &viewer{hub: h, job: job, request: request{opts: joblog.Options{Tail: -1}}, heartbeat: 15 * time.Second}
+		v := &viewer{hub: h, job: job, request: request{opts: joblog.Options{Tail: -1}}, heartbeat: 15 * time.Second, stall: time.Minute}
+		v.permit.Store(&permit{rules: new(rules)})
 		ended := make(chan error)
 		go func() {
-			_, err := v.serve(ctx, w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody))
+			_, err := v.serve(ctx, w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody),
+				newLateDeadline(w, http.NewResponseController(w)))
 			ended <- err
 		}()
 		elapse(time.Minute)

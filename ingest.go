@@ -183,7 +183,7 @@ func (i *Ingest) admit(r *http.Request) error {
 	if i.Public || isLocal(r) {
 		return nil
 	}
-	if user := replace(r, "{http.auth.user.id}"); user != "" {
+	if user := replace(r, userPlaceholder); user != "" {
 		return nil
 	}
 	return fmt.Errorf("%w: events are taken from this machine and from authenticated users; put an authentication handler before jobs_ingest, or say allow public", errForbidden)

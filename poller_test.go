@@ -25,7 +25,7 @@ func inHub(t *testing.T, test func(t *testing.T, s *table, h *hub)) {
 		h := newHub("table", s)
 		h.log = slog.New(slog.NewTextHandler(t.Output(), nil))
 		h.health.log = h.log
-		h.join(tunables{interval: time.Second, linger: time.Minute, history: 1 << 20})
+		h.join(&tunables{interval: time.Second, linger: time.Minute, heartbeat: time.Minute, history: 1 << 20})
 		test(t, s, h)
 		if err := h.Destruct(); err != nil {
 			t.Error(err)
@@ -274,7 +274,7 @@ func TestRewound(t *testing.T) {
 // TestRings bounds the memory of all rings together.
 func TestRings(t *testing.T) {
 	inHub(t, func(t *testing.T, s *table, h *hub) {
-		h.tunables.Store(&tunables{interval: time.Second, linger: time.Minute, history: 10_000})
+		h.tunables.Store(&tunables{interval: time.Second, linger: time.Minute, heartbeat: time.Minute, history: 10_000})
 		a, b := watchJob(t, h, "a"), watchJob(t, h, "b")
 		for range 1000 {
 			s.write("a")

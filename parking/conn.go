@@ -107,9 +107,14 @@ func (c *Conn) try(b []byte) (n int, err error) {
 	return n, nil
 }
 
-// close closes the connection: in good order if all was written, else at once.
+// close closes the connection: in good order if all was written, else at once,
+// and the kernel keeps nothing for a client that takes nothing.
 func (c *Conn) close(orderly bool) {
-	if orderly && c.tls != nil && len(c.rest) == 0 {
+	tcp, ok := c.socket.(*net.TCPConn)
+	switch {
+	case ok && len(c.rest) > 0:
+		_ = tcp.SetLinger(0)
+	case orderly && c.tls != nil:
 		_ = c.tls.CloseWrite() // the client is gone at the worst
 	}
 	_ = c.socket.Close()
