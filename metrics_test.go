@@ -81,6 +81,8 @@ func TestMetricsAreInTheReadme(t *testing.T) {
 		want = append(want, m[1])
 	}
 	metrics.ended.WithLabelValues("complete")
+	metrics.open.WithLabelValues("HTTP/1.1", "/")
+	metrics.refuses.WithLabelValues("store")
 	for name := range figures(t) {
 		name, _, _ = strings.Cut(name, "{")
 		have = append(have, name)
