@@ -22,12 +22,18 @@ func (v *viewer) start() {
 func (v *viewer) finish(why parking.Reason) {
 	rows := v.stream.Rows()
 	v.leave()
-	sent := v.sent
-	if v.conn != nil {
-		sent += v.conn.Sent()
-	}
+	sent := v.bytes()
 	metrics.open.WithLabelValues(v.protocol, v.path).Dec()
 	metrics.ended.WithLabelValues(string(why)).Inc()
 	v.hub.log.Info("stream ended", "job", v.job.ID, "viewer", v.number, "reason", string(why), "duration", time.Since(v.begun).Seconds(),
 		"events", rows, "bytes", sent, "parked", v.conn != nil)
+}
+
+// bytes is how many were sent. It may be called by anybody.
+func (v *viewer) bytes() int64 {
+	sent := v.sent.Load()
+	if conn := v.wire.Load(); conn != nil {
+		sent += conn.Sent()
+	}
+	return sent
 }

@@ -120,18 +120,20 @@ func drivers() (names []string) {
 //		job     <placeholder>
 //		owner   <placeholder>
 //		cors    <origins...>
+//		allowed_hosts <names...>
 //		pending <duration>
 //	}
 func parseLogs(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next()
 	l := new(Logs)
 	return l, parseBlock(h.Dispenser, map[string]func() error{
-		"store":   func() error { return parseWord(h.Dispenser, &l.Store) },
-		"path":    func() error { return parseWord(h.Dispenser, &l.Path) },
-		"job":     func() error { return parseWord(h.Dispenser, &l.Job) },
-		"owner":   func() error { return parseWord(h.Dispenser, &l.Owner) },
-		"cors":    func() error { return parseWords(h.Dispenser, &l.CORS) },
-		"pending": func() error { return parseDuration(h.Dispenser, &l.Pending) },
+		"store":         func() error { return parseWord(h.Dispenser, &l.Store) },
+		"path":          func() error { return parseWord(h.Dispenser, &l.Path) },
+		"job":           func() error { return parseWord(h.Dispenser, &l.Job) },
+		"owner":         func() error { return parseWord(h.Dispenser, &l.Owner) },
+		"cors":          func() error { return parseWords(h.Dispenser, &l.CORS) },
+		"allowed_hosts": func() error { return parseWords(h.Dispenser, &l.AllowedHosts) },
+		"pending":       func() error { return parseDuration(h.Dispenser, &l.Pending) },
 	})
 }
 
@@ -143,17 +145,23 @@ func parseLogs(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		state_path <pattern>
 //		job        <placeholder>
 //		max_size   <size>
+//		max_event  <size>
+//		rate       <number>
+//		allowed_hosts <names...>
 //		allow      public
 //	}
 func parseIngest(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next()
 	i := new(Ingest)
 	return i, parseBlock(h.Dispenser, map[string]func() error{
-		"store":      func() error { return parseWord(h.Dispenser, &i.Store) },
-		"path":       func() error { return parseWord(h.Dispenser, &i.Path) },
-		"state_path": func() error { return parseWord(h.Dispenser, &i.StatePath) },
-		"job":        func() error { return parseWord(h.Dispenser, &i.Job) },
-		"max_size":   func() error { return parseSize(h.Dispenser, &i.MaxSize) },
+		"store":         func() error { return parseWord(h.Dispenser, &i.Store) },
+		"path":          func() error { return parseWord(h.Dispenser, &i.Path) },
+		"state_path":    func() error { return parseWord(h.Dispenser, &i.StatePath) },
+		"job":           func() error { return parseWord(h.Dispenser, &i.Job) },
+		"max_size":      func() error { return parseSize(h.Dispenser, &i.MaxSize) },
+		"max_event":     func() error { return parseSize(h.Dispenser, &i.MaxEvent) },
+		"rate":          func() error { return parseNumber(h.Dispenser, &i.Rate) },
+		"allowed_hosts": func() error { return parseWords(h.Dispenser, &i.AllowedHosts) },
 		"allow": func() error {
 			var whom string
 			if err := parseWord(h.Dispenser, &whom); err != nil {

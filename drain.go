@@ -68,4 +68,3 @@ func (h *hub) closes() time.Time {
 	defer h.mu.Unlock()
 	return h.closing
 }
-

@@ -35,6 +35,13 @@ func (v *viewer) end(why parking.Reason, at time.Time) {
 	v.told.CompareAndSwap(nil, &ending{why, at})
 }
 
+// stop ends the stream if something blocks it in its handler.
+func (v *viewer) stop() {
+	if cut := v.cut.Load(); cut != nil {
+		(*cut)()
+	}
+}
+
 // ends is when and why the stream is to end; nil if it is not known yet.
 func (v *viewer) ends() *ending {
 	if v.told.Load() == nil {

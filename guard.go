@@ -20,7 +20,7 @@ func (h *hub) guard(ctx context.Context) {
 // is enough for the owners of all their jobs; if the store does not answer, all
 // go on: they see nothing new meanwhile.
 func (h *hub) examine() {
-	viewers := everyone.after(0, func(v *viewer) bool { return v.hub == h })
+	viewers := everyone.all(func(v *viewer) bool { return v.hub == h })
 	t := h.tunables.Load()
 	owned := map[string]struct{}{}
 	var gone []*viewer

@@ -44,6 +44,10 @@ type Logs struct {
 	// CORS are the origins of other sites whose pages may read the streams,
 	// such as https://app.example.com. Default: none.
 	CORS []string `json:"cors,omitempty"`
+	// AllowedHosts are the names of hosts that are answered to, without port. They
+	// are for sites that answer to all names, against pages whose own name leads
+	// here (DNS rebinding). Default: all that the site has.
+	AllowedHosts []string `json:"allowed_hosts,omitempty"`
 	// Pending is how long a request for a job that does not exist waits for it
 	// to appear. Default: 0, it is refused with 404 at once.
 	Pending caddy.Duration `json:"pending,omitempty"`
@@ -108,6 +112,9 @@ func (l *Logs) Validate() error {
 	if l.Owner != "" && !l.app.hasOwners(l.Store) {
 		return errors.New("owner: the store's jobs have none; name the column in the store: jobs { owner <column> }")
 	}
+	if err := hosts(l.AllowedHosts).validate(); err != nil {
+		return err
+	}
 	return cors(l.CORS).validate()
 }
 
@@ -122,7 +129,12 @@ func (l *Logs) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}
 	cors(l.CORS).allow(w, r)
 	q, refused := parseRequest(r)
-	if refused == nil {
+	switch {
+	case !hosts(l.AllowedHosts).allow(r):
+		refused = misdirected()
+	case cors(l.CORS).foreign(r):
+		refused = &refusal{http.StatusForbidden, "pages of this origin may not watch with their visitors' credentials; name it with cors", "origin"}
+	case refused == nil:
 		refused = l.serve(w, r, q, id)
 	}
 	if refused != nil {
@@ -184,7 +196,7 @@ func (l *Logs) serve(w http.ResponseWriter, r *http.Request, q *request, id stri
 // viewer is one who is yet to be let in.
 func (l *Logs) viewer(h *hub, q *request, c client) *viewer {
 	return &viewer{
-		hub: h, request: *q, client: c, heartbeat: time.Duration(l.app.Heartbeat), stall: time.Duration(l.app.StallTimeout),
+		hub: h, request: *q, client: c, begun: time.Now(), heartbeat: time.Duration(l.app.Heartbeat), stall: time.Duration(l.app.StallTimeout),
 		parking: l.app.parking(),
 	}
 }

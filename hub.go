@@ -56,6 +56,7 @@ type hub struct {
 
 // tunables are settings that a config reload changes in place.
 type tunables struct {
+	name      string        // of the store
 	interval  time.Duration // between polls
 	linger    time.Duration // of emitters after the end of their job
 	heartbeat time.Duration // after which viewers' permits are looked at again

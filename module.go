@@ -176,6 +176,7 @@ func (a *App) Start() error {
 			return err
 		}
 		t := &tunables{
+			name:      name,
 			interval:  time.Duration(a.PollInterval),
 			linger:    time.Duration(a.Linger),
 			heartbeat: time.Duration(a.Heartbeat),

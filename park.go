@@ -25,7 +25,7 @@ const firstPart = 64 << 10
 func (v *viewer) parks(w http.ResponseWriter, r *http.Request) func(joblog.State) bool {
 	able := v.parking && r.ProtoMajor == 1 // others share their connection
 	return func(state joblog.State) bool {
-		if !able || state != joblog.Idle && v.sent < firstPart {
+		if !able || state != joblog.Idle && v.sent.Load() < firstPart {
 			return false
 		}
 		able = false
@@ -35,6 +35,7 @@ func (v *viewer) parks(w http.ResponseWriter, r *http.Request) func(joblog.State
 			return false
 		}
 		v.conn, v.out = conn, conn
+		v.wire.Store(conn)
 		return true
 	}
 }

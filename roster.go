@@ -110,12 +110,11 @@ func (r *roster) count() int {
 	return len(r.viewers)
 }
 
-// after returns the viewers with higher numbers than this that are wanted,
-// ascending.
-func (r *roster) after(number uint64, wanted func(*viewer) bool) (some []*viewer) {
+// all returns the viewers that are wanted, in the order in which they came.
+func (r *roster) all(wanted func(*viewer) bool) (some []*viewer) {
 	r.mu.Lock()
-	for n, v := range r.viewers {
-		if n > number && v.settled && wanted(v) {
+	for _, v := range r.viewers {
+		if v.settled && wanted(v) {
 			some = append(some, v)
 		}
 	}
@@ -124,12 +123,20 @@ func (r *roster) after(number uint64, wanted func(*viewer) bool) (some []*viewer
 	return some
 }
 
+// viewer is the one with a number; nil if there is none.
+func (r *roster) viewer(number uint64) *viewer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if v := r.viewers[number]; v != nil && v.settled {
+		return v
+	}
+	return nil
+}
+
 // cut ends the streams that do not end by themselves: something blocks them.
 func (r *roster) cut() {
-	for _, v := range r.after(0, func(*viewer) bool { return true }) {
-		if cut := v.cut.Load(); cut != nil {
-			(*cut)()
-		}
+	for _, v := range r.all(func(*viewer) bool { return true }) {
+		v.stop()
 	}
 }
 

@@ -28,6 +28,10 @@ type viewer struct {
 
 	number  uint64 // by which the roster knows it
 	settled bool   // it counts among those of its user and job; the roster's
+	begun   time.Time
+	sent    atomic.Int64                  // bytes, by the handler
+	shown   atomic.Pointer[joblog.Stream] // stream, for others to look at
+	wire    atomic.Pointer[parking.Conn]  // conn, likewise
 	permit  atomic.Pointer[permit]
 	told    atomic.Pointer[ending] // that it is to end
 	cut     atomic.Pointer[func()] // ends it if something blocks it, while it has a handler
@@ -35,8 +39,6 @@ type viewer struct {
 	out     output
 	full    bool // the client takes no more for now
 	conn    *parking.Conn
-	begun   time.Time
-	sent    int64 // bytes, by the handler
 	seat    *watched
 	stream  *joblog.Stream
 	beat    *time.Timer
@@ -69,7 +71,7 @@ func (r response) Send(b []byte) (full bool, err error) {
 	_ = r.limit.SetWriteDeadline(time.Now().Add(r.v.stall))
 	defer func() { _ = r.limit.SetWriteDeadline(time.Time{}) }()
 	n, err := r.w.Write(b[joblog.ChunkRoom:])
-	r.v.sent += int64(n)
+	r.v.sent.Add(int64(n))
 	metrics.bytes.Add(int64(n))
 	if err != nil {
 		return false, err
@@ -84,7 +86,7 @@ func room() []byte { return make([]byte, joblog.ChunkRoom, 256) }
 // parked, and the handler is to return and to leave the hub to it. An error,
 // errStoreDown or ctx's, is returned only if nothing was written.
 func (v *viewer) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, limit *lateDeadline) (over bool, err error) {
-	v.out, v.begun = response{w, v, limit}, time.Now()
+	v.out = response{w, v, limit}
 	aside(func() { err = v.begin(ctx) })
 	if err != nil {
 		return true, err
@@ -183,6 +185,7 @@ func (v *viewer) begin(ctx context.Context) (err error) {
 		v.opts.After, v.resumed = joblog.Cursor{}, false
 	}
 	v.stream = joblog.NewStream(v.hub, v.seat.em, v.opts)
+	v.shown.Store(v.stream)
 	return nil
 }
 
