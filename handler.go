@@ -185,18 +185,18 @@ func (l *Logs) find(r *http.Request, h *hub, id string) (joblog.Job, error) {
 	if !possible(id) {
 		return joblog.Job{}, errNotFound
 	}
-	owner := replace(r, l.Owner)
-	if l.Owner != "" && owner == "" {
+	ask := joblog.Ask{ID: id, Owner: replace(r, l.Owner), AnyOwner: l.Owner == ""}
+	if !ask.AnyOwner && ask.Owner == "" {
 		return joblog.Job{}, errNotFound
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), time.Duration(l.Pending))
 	defer cancel()
 	for {
-		job, ok, err := h.lookup.job(r.Context(), id)
+		job, ok, err := h.lookup.job(r.Context(), ask)
 		switch {
 		case err != nil:
 			return job, err
-		case ok && (l.Owner == "" || job.Owner == owner):
+		case ok && ask.Allows(job): // the store has compared, too
 			return job, nil
 		case ctx.Err() != nil:
 			return job, errNotFound
