@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
 // guard looks at the viewers' permits again once per heartbeat, until ctx ends.
@@ -22,7 +24,7 @@ func (h *hub) guard(ctx context.Context) {
 func (h *hub) examine() {
 	viewers := everyone.all(func(v *viewer) bool { return v.hub == h })
 	t := h.tunables.Load()
-	owned := map[string]struct{}{}
+	owned := map[joblog.Ask]struct{}{}
 	var gone []*viewer
 	for _, v := range viewers {
 		p, why := v.permit.Load().under(t.rules)
@@ -32,8 +34,8 @@ func (h *hub) examine() {
 			continue
 		}
 		v.permit.Store(p)
-		if p.rules.owner != "" {
-			owned[v.job.ID] = struct{}{}
+		if ask := p.ask(v.job.ID); !ask.AnyOwner {
+			owned[ask] = struct{}{}
 		}
 	}
 	gone = append(gone, h.strangers(viewers, owned)...)
@@ -43,7 +45,7 @@ func (h *hub) examine() {
 }
 
 // strangers ends the streams of jobs that now belong to somebody else.
-func (h *hub) strangers(viewers []*viewer, owned map[string]struct{}) (gone []*viewer) {
+func (h *hub) strangers(viewers []*viewer, owned map[joblog.Ask]struct{}) (gone []*viewer) {
 	if len(owned) == 0 {
 		return nil
 	}
@@ -52,7 +54,8 @@ func (h *hub) strangers(viewers []*viewer, owned map[string]struct{}) (gone []*v
 		return nil // the health of the store tells
 	}
 	for _, v := range viewers {
-		if _, asked := owned[v.job.ID]; asked && !v.permit.Load().allows(jobs[v.job.ID]) {
+		ask := v.permit.Load().ask(v.job.ID)
+		if _, asked := owned[ask]; asked && !ask.Allows(jobs[ask]) {
 			v.end(expired, time.Now())
 			gone = append(gone, v)
 		}

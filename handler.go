@@ -237,14 +237,15 @@ func (l *Logs) find(ctx context.Context, h *hub, id string, p *permit) (joblog.J
 	if !possible(id) {
 		return joblog.Job{}, errNotFound
 	}
+	ask := p.ask(id)
 	patience, cancel := context.WithTimeout(ctx, time.Duration(l.Pending))
 	defer cancel()
 	for {
-		job, ok, err := h.lookup.job(ctx, id)
+		job, ok, err := h.lookup.job(ctx, ask)
 		switch {
 		case err != nil:
 			return job, err
-		case ok && p.allows(job):
+		case ok && p.allows(job): // the store has compared the owner, too
 			return job, nil
 		case patience.Err() != nil:
 			return job, errNotFound

@@ -175,9 +175,9 @@ func (h *hub) newest(ctx context.Context) (id int64, ok bool, err error) {
 	return id, true, err
 }
 
-func (h *hub) jobs(ids []string) (jobs map[string]joblog.Job, err error) {
+func (h *hub) jobs(asks []joblog.Ask) (jobs map[joblog.Ask]joblog.Job, err error) {
 	err = h.call(h.life, func(ctx context.Context) (err error) {
-		jobs, err = h.store.Jobs(ctx, ids)
+		jobs, err = h.store.Jobs(ctx, asks)
 		return err
 	})
 	return jobs, err

@@ -35,7 +35,7 @@ func inHub(t *testing.T, test func(t *testing.T, s *table, h *hub)) {
 
 func watchJob(t *testing.T, h *hub, job string) *watched {
 	t.Helper()
-	found, ok, err := h.lookup.job(t.Context(), job)
+	found, ok, err := h.lookup.job(t.Context(), joblog.Ask{ID: job, AnyOwner: true})
 	if err != nil || !ok {
 		t.Fatalf("job %s: %v, %v", job, ok, err)
 	}
@@ -207,7 +207,7 @@ func TestOutage(t *testing.T) {
 		}
 		lookups, _ := s.count()
 		for range 1000 {
-			if _, _, err := h.lookup.job(t.Context(), "b"); !errors.Is(err, errStoreDown) {
+			if _, _, err := h.lookup.job(t.Context(), joblog.Ask{ID: "b", AnyOwner: true}); !errors.Is(err, errStoreDown) {
 				t.Fatalf("a lookup: %v", err)
 			}
 		}
@@ -237,7 +237,7 @@ func TestLookups(t *testing.T) {
 		for i := range 1000 {
 			viewers.Go(func() {
 				job := []string{"a", "b", "unknown"}[i%3]
-				if _, ok, err := h.lookup.job(t.Context(), job); ok != (job != "unknown") || err != nil {
+				if _, ok, err := h.lookup.job(t.Context(), joblog.Ask{ID: job, AnyOwner: true}); ok != (job != "unknown") || err != nil {
 					t.Errorf("%s: %v, %v", job, ok, err)
 				}
 			})

@@ -37,10 +37,13 @@ func (u *rules) admit(r *http.Request) (*permit, *refusal) {
 	return p, nil
 }
 
-// allows reports whether the job may be seen.
-func (p *permit) allows(job joblog.Job) bool {
-	return p.rules.owner == "" || p.owner != "" && job.Owner == p.owner
+// ask is the question for a job, of which the store tells only whom it belongs to.
+func (p *permit) ask(id string) joblog.Ask {
+	return joblog.Ask{ID: id, Owner: p.owner, AnyOwner: p.rules.owner == ""}
 }
+
+// allows reports whether the job may be seen.
+func (p *permit) allows(job joblog.Job) bool { return p.ask(job.ID).Allows(job) }
 
 // under returns the permit that a viewer has under the rules of the running
 // config, or why it has none.
