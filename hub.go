@@ -32,6 +32,7 @@ type hub struct {
 	lookup *lookup
 	shelf  *shelf
 
+	meters   atomic.Pointer[meters]
 	tunables atomic.Pointer[tunables]
 	position atomic.Pointer[joblog.Cursor]
 	wake     chan struct{} // holds one token if the poller should look
@@ -47,6 +48,7 @@ type hub struct {
 	changed bool                // watched changed since the poller looked
 	others  chan struct{}       // closed when watched changes; nil if nobody waits for that
 	ask     []string            // jobs whose states may have changed
+	heard   time.Time           // when there was the first hint since the last tick began; zero if there was none
 	waiting *pass               // of the viewers that came since the last tick began
 	apps    int                 // how many running configs use the hub
 	drain   chan struct{}       // closed when streams are to end
@@ -54,6 +56,7 @@ type hub struct {
 
 // tunables are settings that a config reload changes in place.
 type tunables struct {
+	name     string        // of the store
 	interval time.Duration // between polls
 	linger   time.Duration // of emitters after the end of their job
 	history  int           // bytes of all rings and sheets together
@@ -88,6 +91,7 @@ func newHub(key string, driver joblog.Driver) *hub {
 	h.shelf = &shelf{jobs: map[string][]*slot{}, run: h.work.Go, bound: defaultHistory, read: func(job string, after, upTo int64) (joblog.Page, error) {
 		return h.Read(h.life, joblog.Query{Job: job, After: joblog.Cursor{N: after}, UpTo: joblog.Cursor{N: upTo}})
 	}}
+	h.meters.Store(metrics.stores.take(defaultStore))
 	h.tunables.Store(&tunables{interval: defaultPollInterval, linger: defaultLinger, history: defaultHistory})
 	h.position.Store(new(joblog.Cursor))
 	return h
@@ -103,12 +107,14 @@ func (h *hub) Destruct() error {
 	for _, w := range h.watched { // all have ended: nobody is there to watch
 		w.linger.Stop()
 	}
+	metrics.stores.drop(h.meters.Load())
 	return h.store.Close()
 }
 
 // join counts an app among the hub's, whose settings hold from now on.
 func (h *hub) join(t tunables) {
 	h.tunables.Store(&t)
+	metrics.stores.drop(h.meters.Swap(metrics.stores.take(t.name)))
 	h.shelf.fit(t.history)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -236,9 +242,13 @@ func (h *hub) poke() {
 	}
 }
 
-// hint makes the poller look now, at a job's state if one is named.
+// hint makes the poller look now, at a job's state if one is named: something
+// was committed just before.
 func (h *hub) hint(job string) {
 	h.mu.Lock()
+	if h.heard.IsZero() {
+		h.heard = time.Now()
+	}
 	if _, ok := h.watched[job]; ok {
 		h.ask = append(h.ask, job)
 	}

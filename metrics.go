@@ -13,22 +13,26 @@ import (
 var metrics = newMetrics()
 
 type collectors struct {
-	open  prometheus.Gauge
-	ended *prometheus.CounterVec
-	all   []prometheus.Collector
+	open   prometheus.Gauge
+	ended  *prometheus.CounterVec
+	stores *storeMeters
+	all    []prometheus.Collector
 
 	// What goroutines sent. The lot counts what it sends.
 	bytes, events atomic.Int64
 }
 
+// space is what the names of all begin with.
+const space = "caddyjobs"
+
 func newMetrics() *collectors {
-	const space = "caddyjobs"
 	m := &collectors{
-		open:  prometheus.NewGauge(prometheus.GaugeOpts{Namespace: space, Name: "streams", Help: "Streams that are open."}),
-		ended: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: space, Name: "streams_ended_total", Help: "Streams that have ended, by reason."}, []string{"reason"}),
+		open:   prometheus.NewGauge(prometheus.GaugeOpts{Namespace: space, Name: "streams", Help: "Streams that are open."}),
+		ended:  prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: space, Name: "streams_ended_total", Help: "Streams that have ended, by reason."}, []string{"reason"}),
+		stores: newStoreMeters(),
 	}
 	m.all = []prometheus.Collector{
-		m.open, m.ended,
+		m.open, m.ended, delay, m.stores,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: space, Name: "streams_parked", Help: "Streams that are open and have no goroutine."},
 			func() float64 { return float64(lot().Counts().Parked) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: space, Name: "sent_bytes_total", Help: "Bytes of bodies that streams were sent."},

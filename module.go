@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -139,13 +141,14 @@ func (a *App) Validate() error {
 // Start takes up the stores, so that they outlive the previous config's end.
 // Nothing is opened before it is needed.
 func (a *App) Start() error {
-	for name := range a.drivers {
+	for _, name := range slices.Sorted(maps.Keys(a.drivers)) { // names of one store: the last one counts
 		h, err := a.lease(name)
 		if err != nil {
 			return err
 		}
 		a.held = append(a.held, h)
 		h.join(tunables{
+			name:     name,
 			interval: time.Duration(a.PollInterval),
 			linger:   time.Duration(a.Linger),
 			history:  int(a.History) / len(a.drivers),
@@ -239,7 +242,8 @@ func (a *App) append(ctx context.Context, store string, b joblog.Batch) ([]int64
 	if err != nil {
 		return nil, err
 	}
-	h.poke()
+	h.meters.Load().ingested.Add(float64(len(ids)))
+	h.hint("")
 	return ids, nil
 }
 

@@ -212,6 +212,9 @@ func (v *viewer) pull(ctx context.Context) (state joblog.State, err error, ok bo
 	metrics.events.Add(v.stream.Rows() - before)
 	v.note(err)
 	ok = len(b) == joblog.ChunkRoom || v.write(b)
+	if since := v.stream.Since(); ok && !v.full && !since.IsZero() {
+		flushed(time.Since(since))
+	}
 	if cap(b) <= largestBuffer {
 		*buf = b
 		buffers.Put(buf)

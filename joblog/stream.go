@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // chunk is about how many bytes are sent at a time: what is worth one write to
@@ -63,20 +64,21 @@ type Stream struct {
 
 	trail   trail // of what was replayed
 	live    bool
-	next    int64    // live: number of the next frame; else where to go live
-	target  Cursor   // not live: how far to replay
-	sheet   *Sheet   // not live: what is shared with others; nil if there is none
-	page    []Event  // not live: read for this viewer alone and not yet pulled
-	coming  *reading // not live: the page after page, while page is sent; nil if there is none
-	scratch []byte   // not live: where rows are encoded
-	leg     leg      // not live: of page
-	short   leg      // not live: leg, for ids
-	last    bool     // not live: page is the last one up to target
-	latest  Cursor   // live: of the last frame passed
-	ahead   bool     // live: the viewer may have rows that frames' cursors do not cover
-	sent    Cursor   // the last one that went out as an id
-	rows    int64    // rows pulled
-	told    bool     // the viewer knows that it has caught up
+	next    int64     // live: number of the next frame; else where to go live
+	target  Cursor    // not live: how far to replay
+	sheet   *Sheet    // not live: what is shared with others; nil if there is none
+	page    []Event   // not live: read for this viewer alone and not yet pulled
+	coming  *reading  // not live: the page after page, while page is sent; nil if there is none
+	scratch []byte    // not live: where rows are encoded
+	leg     leg       // not live: of page
+	short   leg       // not live: leg, for ids
+	last    bool      // not live: page is the last one up to target
+	latest  Cursor    // live: of the last frame passed
+	ahead   bool      // live: the viewer may have rows that frames' cursors do not cover
+	sent    Cursor    // the last one that went out as an id
+	rows    int64     // rows pulled
+	since   time.Time // of the first row of the last Pull; zero if it was replayed, or there was none
+	told    bool      // the viewer knows that it has caught up
 }
 
 // NewStream makes the stream of a viewer of em's job, which must be open. It is
@@ -99,6 +101,10 @@ func (s *Stream) replay(c Cursor) {
 
 // Rows is the number of rows pulled so far.
 func (s *Stream) Rows() int64 { return s.rows }
+
+// Since is the earliest time at which the rows of the last Pull may have become
+// visible; zero if it had none, or replayed them.
+func (s *Stream) Since() time.Time { return s.since }
 
 // Emitter is the one that the stream follows.
 func (s *Stream) Emitter() *Emitter { return s.em }
@@ -125,6 +131,7 @@ func (s *Stream) Wake() <-chan struct{} { return s.em.Wait(s.next) }
 // most. If it fails, b has what came before the failure and Pull may be called
 // again.
 func (s *Stream) Pull(ctx context.Context, b []byte) ([]byte, State, error) {
+	s.since = time.Time{}
 	if end, ok := s.em.Ending(); ok && end.Rewound {
 		return b, Rewound, nil
 	}
@@ -256,6 +263,9 @@ func (s *Stream) appendFrame(b []byte, f *Frame) []byte {
 	s.latest = f.Cursor
 	if !s.opts.wants(f.Rank, f.Millis) {
 		return b
+	}
+	if s.since.IsZero() {
+		s.since = s.em.born.Add(f.since)
 	}
 	s.rows++
 	s.sent = f.Cursor
