@@ -25,12 +25,13 @@ var hubs = caddy.NewUsagePool()
 // hub is what all users of one store share: the store, its emitters, and the
 // poller that feeds them. It starts nothing before the first viewer comes.
 type hub struct {
-	key    string
-	store  joblog.Store
-	log    *slog.Logger
-	health *health
-	lookup *lookup
-	shelf  *shelf
+	key     string
+	store   joblog.Store
+	log     *slog.Logger
+	health  *health
+	lookup  *lookup
+	shelf   *shelf
+	checkup *checkup
 
 	meters   atomic.Pointer[meters]
 	tunables atomic.Pointer[tunables]
@@ -88,6 +89,7 @@ func newHub(key string, driver joblog.Driver) *hub {
 	h.store = driver.Open(h.log)
 	h.health = &health{log: h.log}
 	h.lookup = &lookup{ask: h.jobs, run: h.work.Go}
+	h.checkup = &checkup{ask: h.answers, run: h.work.Go}
 	h.shelf = &shelf{jobs: map[string][]*slot{}, run: h.work.Go, bound: defaultHistory, read: func(job string, after, upTo int64) (joblog.Page, error) {
 		return h.Read(h.life, joblog.Query{Job: job, After: joblog.Cursor{N: after}, UpTo: joblog.Cursor{N: upTo}})
 	}}

@@ -1,7 +1,8 @@
 // Package caddyjobs streams the logs of jobs from the table they are written
 // to, live, to browsers and terminals. It is a Caddy plugin: the app module
-// jobs owns the stores, http.handlers.jobs_logs serves the streams, and
-// http.handlers.jobs_ingest takes events.
+// jobs owns the stores, http.handlers.jobs_logs serves the streams,
+// http.handlers.jobs_ingest takes events, and http.handlers.jobs_health tells
+// how things are.
 package caddyjobs
 
 import (
