@@ -150,8 +150,11 @@ func (l *Logs) serve(w http.ResponseWriter, r *http.Request, q *request, id stri
 		}
 	}()
 	defer liftTimeouts(w, r)()
+	spans := h.connect(r.Context(), id, q)
+	defer spans.end()
 	var job joblog.Job
 	aside(func() { job, err = l.find(r, h, id) })
+	spans.found(err)
 	if err != nil {
 		return l.refuse(err)
 	}
@@ -160,7 +163,7 @@ func (l *Logs) serve(w http.ResponseWriter, r *http.Request, q *request, id stri
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	v := &viewer{hub: h, job: job, request: *q, heartbeat: time.Duration(l.app.Heartbeat), parking: l.app.parking()}
+	v := &viewer{hub: h, job: job, request: *q, heartbeat: time.Duration(l.app.Heartbeat), parking: l.app.parking(), spans: spans}
 	if over, err = v.serve(r.Context(), w, r); err != nil {
 		return l.refuse(err)
 	}

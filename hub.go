@@ -34,6 +34,7 @@ type hub struct {
 	checkup *checkup
 
 	meters   atomic.Pointer[meters]
+	tracers  atomic.Pointer[tracers] // nil before a request was traced
 	tunables atomic.Pointer[tunables]
 	position atomic.Pointer[joblog.Cursor]
 	wake     chan struct{} // holds one token if the poller should look

@@ -39,6 +39,7 @@ type poller struct {
 	whole   time.Time     // when the last one began that found out all
 	heard   time.Time     // when there was the first hint since then; zero if there was none
 	woken   bool          // poked since then
+	found   int           // rows, by that tick
 	more    bool          // the last tick left something
 	pace    time.Duration // from that tick to the next
 }
@@ -97,7 +98,7 @@ func (p *poller) due() (at time.Time, needed bool) {
 
 // tick reads once, and tells those who wait for it.
 func (p *poller) tick(ctx context.Context) {
-	p.started, p.woken = time.Now(), false
+	p.started, p.woken, p.found = time.Now(), false, 0
 	p.survey()
 	more, err := p.read(ctx)
 	if ctx.Err() != nil {
@@ -203,9 +204,11 @@ func (p *poller) since() time.Time {
 func (p *poller) measure(err error) {
 	m := p.hub.meters.Load()
 	m.polls.Observe(time.Since(p.started).Seconds())
+	m.rows.Add(float64(p.found))
 	if err != nil {
 		m.failures.Inc()
 	}
+	p.hub.tracePoll(p.started, p.found, len(p.jobs), err)
 }
 
 // open opens the emitters that are new: what the tail's position covers, their
@@ -224,7 +227,7 @@ func (p *poller) deliver(tick joblog.Tick) {
 	// First the position: a stream that begins now replays up to it, and must
 	// find all that it does not cover in its emitter.
 	p.hub.position.Store(&tick.Position)
-	p.hub.meters.Load().rows.Add(float64(len(tick.Events)))
+	p.found = len(tick.Events)
 	p.pace = min(2*p.pace, p.hub.tunables.Load().interval) // bounded, or it would overflow in a minute
 	// By job; each one's rows stay as they are, ascending.
 	slices.SortStableFunc(tick.Events, func(a, b joblog.Event) int { return cmp.Compare(a.Job, b.Job) })

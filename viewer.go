@@ -26,7 +26,8 @@ type viewer struct {
 	hub       *hub
 	job       joblog.Job
 	heartbeat time.Duration
-	parking   bool // it may be parked
+	parking   bool   // it may be parked
+	spans     *spans // of the request; nil once it is replayed, or if it is not traced
 
 	out    output
 	full   bool // the client takes no more for now
@@ -96,7 +97,8 @@ func (v *viewer) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	setStreamHeaders(w, v.opts.Format)
 	w.WriteHeader(http.StatusOK)
 	v.start()
-	out := v.run(ctx, head, state, err, v.parks(w, r))
+	out := v.run(ctx, head, state, err, v.replaying(v.parks(w, r)))
+	v.replayed()
 	if out == parked {
 		v.detach()
 		return false, nil
