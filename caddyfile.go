@@ -16,10 +16,12 @@ import (
 
 func init() {
 	httpcaddyfile.RegisterGlobalOption("jobs", parseApp)
+	httpcaddyfile.RegisterHandlerDirective("jobs_health", parseHealth)
 	httpcaddyfile.RegisterHandlerDirective("jobs_ingest", parseIngest)
 	httpcaddyfile.RegisterHandlerDirective("jobs_logs", parseLogs)
 	// Before all that answers any request, so that they can stand in one site,
 	// and in this order.
+	httpcaddyfile.RegisterDirectiveOrder("jobs_health", httpcaddyfile.Before, "respond")
 	httpcaddyfile.RegisterDirectiveOrder("jobs_ingest", httpcaddyfile.Before, "respond")
 	httpcaddyfile.RegisterDirectiveOrder("jobs_logs", httpcaddyfile.Before, "respond")
 }
@@ -172,6 +174,21 @@ func parseIngest(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 			}
 			return nil
 		},
+	})
+}
+
+// parseHealth reads the directive
+//
+//	jobs_health [<matcher>] {
+//		live  <path>
+//		ready <path>
+//	}
+func parseHealth(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next()
+	p := new(Health)
+	return p, parseBlock(h.Dispenser, map[string]func() error{
+		"live":  func() error { return parseWord(h.Dispenser, &p.Live) },
+		"ready": func() error { return parseWord(h.Dispenser, &p.Ready) },
 	})
 }
 

@@ -50,6 +50,10 @@ func TestCaddyfile(t *testing.T) {
 			"", "jobs_ingest {\n path /a/{id}\n state_path /b/{id}\n max_size 1MiB\n allow public\n store x\n}", ``,
 			`[{"handler":"jobs_ingest","max_size":1048576,"path":"/a/{id}","public":true,"state_path":"/b/{id}","store":"x"}]`,
 		},
+		"all of the health": {
+			"", "jobs_ingest\njobs_health {\n live /a\n ready /b\n}", ``,
+			`[{"handler":"jobs_health","live":"/a","ready":"/b"},{"handler":"jobs_ingest"}]`,
+		},
 		"placeholders": {
 			"", "jobs_logs {\n job {query.job}\n}", ``, `[{"handler":"jobs_logs","job":"{http.request.uri.query.job}"}]`,
 		},
@@ -106,6 +110,8 @@ func TestBadCaddyfile(t *testing.T) {
 		{"", "jobs_logs {\n path \"\"\n}", "path has an empty value", ""},
 		{"", "jobs_logs {\n pending soon\n}", `pending: "soon" is not a duration`, ""},
 		{"", "jobs_ingest {\n allow everybody\n}", `allow: "everybody" is not known; only public is`, ""},
+		{"", "jobs_health {\n path /x\n}", `unknown option "path"`, "Caddyfile:6"},
+		{"", "jobs_health {\n live\n}", "", "Caddyfile:6"},
 		{"", "jobs_ingest {\n max_size 0\n}", `max_size: "0" is not a size`, ""},
 	} {
 		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("{\n"+c.options+"\n}\n:80 {\n"+c.site+"\n}"), nil)
@@ -127,6 +133,8 @@ func TestBadConfig(t *testing.T) {
 		{"", "jobs_ingest {\n state_path x\n}", `state_path: "x" must begin`},
 		{"", "jobs_logs {\n path /{id}\n job {query.x}\n}", "path and job exclude each other"},
 		{"", "jobs_ingest {\n path /{id}\n job {query.x}\n}", "path and state_path exclude job"},
+		{"", "jobs_health {\n live livez\n}", `"livez" is not a path; it must begin with a slash`},
+		{"", "jobs_health {\n live /x\n ready /x\n}", "live and ready have the same path"},
 		{"", "jobs_logs {\n cors *\n}", `cors: "*" is not an origin; write it as browsers do`},
 		{"", "jobs_logs {\n cors https://a.example/\n}", "is not an origin"},
 		{"", "jobs_logs {\n owner {http.auth.user.id}\n}", "owner: the store's jobs have none; name the column in the store: jobs { owner <column> }"},

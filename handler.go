@@ -179,6 +179,8 @@ func (l *Logs) serve(w http.ResponseWriter, r *http.Request, q *request, id stri
 		limit.cut()
 	}))
 	defer v.cut.Store(nil)
+	v.spans = h.connect(ctx, id, q)
+	defer v.spans.end()
 	if refused := l.admit(ctx, r, v, id); refused != nil {
 		return refused
 	}
@@ -213,6 +215,7 @@ func (l *Logs) admit(ctx context.Context, r *http.Request, v *viewer, id string)
 	v.permit.Store(p)
 	var err error
 	aside(func() { v.job, err = l.find(ctx, v.hub, id, p) })
+	v.spans.found(err)
 	if err != nil {
 		return l.refuse(err)
 	}

@@ -26,13 +26,16 @@ var hubs = caddy.NewUsagePool()
 // hub is what all users of one store share: the store, its emitters, and the
 // poller that feeds them. It starts nothing before the first viewer comes.
 type hub struct {
-	key    string
-	store  joblog.Store
-	log    *slog.Logger
-	health *health
-	lookup *lookup
-	shelf  *shelf
+	key     string
+	store   joblog.Store
+	log     *slog.Logger
+	health  *health
+	lookup  *lookup
+	shelf   *shelf
+	checkup *checkup
 
+	meters   atomic.Pointer[meters]
+	tracers  atomic.Pointer[tracers] // nil before a request was traced
 	tunables atomic.Pointer[tunables]
 	position atomic.Pointer[joblog.Cursor]
 	wake     chan struct{} // holds one token if the poller should look
@@ -49,6 +52,7 @@ type hub struct {
 	changed bool                // watched changed since the poller looked
 	others  chan struct{}       // closed when watched changes; nil if nobody waits for that
 	ask     []string            // jobs whose states may have changed
+	heard   time.Time           // when there was the first hint since the last tick began; zero if there was none
 	waiting *pass               // of the viewers that came since the last tick began
 	summons chan struct{}       // closed, and replaced, when streams are to look whether they are to end
 	closing time.Time           // when the last of them is to end; zero if they are to go on
@@ -91,9 +95,11 @@ func newHub(key string, driver joblog.Driver) *hub {
 	h.store = driver.Open(h.log)
 	h.health = &health{log: h.log}
 	h.lookup = &lookup{ask: h.jobs, run: h.work.Go}
+	h.checkup = &checkup{ask: h.answers, run: h.work.Go}
 	h.shelf = &shelf{jobs: map[string][]*slot{}, run: h.work.Go, bound: defaultHistory, read: func(job string, after, upTo int64) (joblog.Page, error) {
 		return h.Read(h.life, joblog.Query{Job: job, After: joblog.Cursor{N: after}, UpTo: joblog.Cursor{N: upTo}})
 	}}
+	h.meters.Store(metrics.stores.take(defaultStore))
 	h.tunables.Store(&tunables{interval: defaultPollInterval, linger: defaultLinger, heartbeat: defaultHeartbeat, history: defaultHistory})
 	h.position.Store(new(joblog.Cursor))
 	return h
@@ -109,6 +115,7 @@ func (h *hub) Destruct() error {
 	for _, w := range h.watched { // all have ended: nobody is there to watch
 		w.linger.Stop()
 	}
+	metrics.stores.drop(h.meters.Load())
 	return h.store.Close()
 }
 
@@ -124,6 +131,7 @@ func (h *hub) join(t *tunables) {
 // adopt makes settings hold. The caller holds mu.
 func (h *hub) adopt(t *tunables) {
 	h.tunables.Store(t)
+	metrics.stores.drop(h.meters.Swap(metrics.stores.take(t.name)))
 	h.shelf.fit(t.history)
 }
 
@@ -219,9 +227,13 @@ func (h *hub) poke() {
 	}
 }
 
-// hint makes the poller look now, at a job's state if one is named.
+// hint makes the poller look now, at a job's state if one is named: something
+// was committed just before.
 func (h *hub) hint(job string) {
 	h.mu.Lock()
+	if h.heard.IsZero() {
+		h.heard = time.Now()
+	}
 	if _, ok := h.watched[job]; ok {
 		h.ask = append(h.ask, job)
 	}

@@ -16,14 +16,17 @@ type collectors struct {
 	open           *prometheus.GaugeVec
 	ended, refuses *prometheus.CounterVec
 	resumes, gaps  prometheus.Counter
+	stores         *storeMeters
 	all            []prometheus.Collector
 
 	// What goroutines sent. The lot counts what it sends.
 	bytes, events atomic.Int64
 }
 
+// space is what the names of all begin with.
+const space = "caddyjobs"
+
 func newMetrics() *collectors {
-	const space = "caddyjobs"
 	m := &collectors{
 		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: space, Name: "streams", Help: "Streams that are open, by protocol and path."},
 			[]string{"protocol", "path"}),
@@ -33,9 +36,10 @@ func newMetrics() *collectors {
 			[]string{"reason"}),
 		resumes: prometheus.NewCounter(prometheus.CounterOpts{Namespace: space, Name: "resumes_total", Help: "Streams of clients that came again with a cursor."}),
 		gaps:    prometheus.NewCounter(prometheus.CounterOpts{Namespace: space, Name: "gaps_total", Help: "Times that a client was told that its cursor does not hold."}),
+		stores:  newStoreMeters(),
 	}
 	m.all = []prometheus.Collector{
-		m.open, m.ended, m.refuses, m.resumes, m.gaps,
+		m.open, m.ended, m.refuses, m.resumes, m.gaps, delay, m.stores,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: space, Name: "streams_parked", Help: "Streams that are open and have no goroutine."},
 			func() float64 { return float64(lot().Counts().Parked) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: space, Name: "sent_bytes_total", Help: "Bytes of bodies that streams were sent."},

@@ -11,7 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// figures are what a fresh registry shows, by name and labels.
+// figures are what a fresh registry shows, by name and labels: of a histogram,
+// how often it was observed.
 func figures(t *testing.T) map[string]float64 {
 	t.Helper()
 	r := prometheus.NewRegistry()
@@ -27,15 +28,13 @@ func figures(t *testing.T) map[string]float64 {
 	all := map[string]float64{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
+			value := m.GetGauge().GetValue() + m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
 			name := f.GetName()
-			all[name] += m.GetGauge().GetValue() + m.GetCounter().GetValue() // of all labels
-			if len(m.GetLabel()) == 0 {
-				continue
-			}
+			all[name] += value // of all labels
 			for _, l := range m.GetLabel() {
 				name += fmt.Sprintf("{%s=%s}", l.GetName(), l.GetValue())
 			}
-			all[name] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			all[name] = value
 		}
 	}
 	return all
@@ -76,20 +75,32 @@ func TestMetricsAreInTheReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var have, want []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `(caddyjobs_[a-z_]+)").FindAllStringSubmatch(string(readme), -1) {
-		want = append(want, m[1])
+	want := regexp.MustCompile("(?m)^\\| `(caddyjobs_[a-z_]+(?:{[a-z_,]+})?)`").FindAllStringSubmatch(string(readme), -1)
+	var rows []string
+	for _, m := range want {
+		rows = append(rows, m[1])
 	}
-	metrics.ended.WithLabelValues("complete")
-	metrics.open.WithLabelValues("HTTP/1.1", "/")
-	metrics.refuses.WithLabelValues("store")
-	for name := range figures(t) {
-		name, _, _ = strings.Cut(name, "{")
-		have = append(have, name)
+	have := registered()
+	slices.Sort(rows)
+	if !slices.Equal(have, rows) {
+		t.Errorf("registered are %v, the README has %v", have, rows)
 	}
-	slices.Sort(have)
-	slices.Sort(want)
-	if have = slices.Compact(have); !slices.Equal(have, want) {
-		t.Errorf("registered are %v, the README has %v", have, want)
+}
+
+// registered are the names of our metrics with their labels, sorted.
+func registered() (names []string) {
+	descriptions := make(chan *prometheus.Desc)
+	go func() {
+		defer close(descriptions)
+		for _, c := range metrics.all {
+			c.Describe(descriptions)
+		}
+	}()
+	form := regexp.MustCompile(`fqName: "(\w+)".* variableLabels: ({[\w,]*})`)
+	for d := range descriptions {
+		m := form.FindStringSubmatch(d.String())
+		names = append(names, strings.TrimSuffix(m[1]+m[2], "{}"))
 	}
+	slices.Sort(names)
+	return names
 }

@@ -1,7 +1,8 @@
 // Package caddyjobs streams the logs of jobs from the table they are written
 // to, live, to browsers and terminals. It is a Caddy plugin: the app module
-// jobs owns the stores, http.handlers.jobs_logs serves the streams, and
-// http.handlers.jobs_ingest takes events.
+// jobs owns the stores, http.handlers.jobs_logs serves the streams,
+// http.handlers.jobs_ingest takes events, and http.handlers.jobs_health tells
+// how things are.
 package caddyjobs
 
 import (
@@ -11,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -170,7 +173,7 @@ type lent struct {
 // Start takes up the stores, so that they outlive the previous config's end.
 // Nothing is opened before it is needed.
 func (a *App) Start() error {
-	for name := range a.drivers {
+	for _, name := range slices.Sorted(maps.Keys(a.drivers)) { // names of one store: the last one counts
 		h, err := a.lease(name)
 		if err != nil {
 			return err
@@ -278,7 +281,8 @@ func (a *App) append(ctx context.Context, store string, b joblog.Batch) ([]int64
 	if err != nil {
 		return nil, err
 	}
-	h.poke()
+	h.meters.Load().ingested.Add(float64(len(ids)))
+	h.hint("")
 	return ids, nil
 }
 

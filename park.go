@@ -9,7 +9,7 @@ import (
 )
 
 // lot is where the process's streams are parked, of whatever config they are.
-var lot = sync.OnceValue(parking.NewLot)
+var lot = sync.OnceValue(func() *parking.Lot { return parking.NewLot(flushed) })
 
 // detached counts the streams that have left their handlers: the server that
 // is to exit does not know them.

@@ -36,7 +36,10 @@ type poller struct {
 	asks   *asks
 
 	started time.Time     // when the last tick began
+	whole   time.Time     // when the last one began that found out all
+	heard   time.Time     // when there was the first hint since then; zero if there was none
 	woken   bool          // poked since then
+	found   int           // rows, by that tick
 	more    bool          // the last tick left something
 	pace    time.Duration // from that tick to the next
 }
@@ -95,7 +98,7 @@ func (p *poller) due() (at time.Time, needed bool) {
 
 // tick reads once, and tells those who wait for it.
 func (p *poller) tick(ctx context.Context) {
-	p.started, p.woken = time.Now(), false
+	p.started, p.woken, p.found = time.Now(), false, 0
 	p.survey()
 	more, err := p.read(ctx)
 	if ctx.Err() != nil {
@@ -107,6 +110,7 @@ func (p *poller) tick(ctx context.Context) {
 		more, err = true, nil
 	} else {
 		p.hub.health.report(err)
+		p.measure(err)
 	}
 	p.more = more
 	if more {
@@ -151,6 +155,10 @@ func (p *poller) survey() {
 		}
 	}
 	h.ask = nil
+	if p.heard.IsZero() {
+		p.heard = h.heard
+	}
+	h.heard = time.Time{}
 }
 
 // read makes one Next of the tail and hands out what it found.
@@ -162,6 +170,7 @@ func (p *poller) read(ctx context.Context) (more bool, err error) {
 			p.tail = nil
 			return false, err
 		}
+		p.caughtUp()
 	}
 	p.open()
 	ask, all := p.asks.due(p.started, p.hub.tunables.Load().interval, p.jobs)
@@ -173,7 +182,33 @@ func (p *poller) read(ctx context.Context) (more bool, err error) {
 		p.asks.answered(p.started, all)
 	}
 	p.deliver(tick)
+	if !tick.More {
+		p.caughtUp()
+	}
 	return tick.More, nil
+}
+
+// caughtUp says that what the tail finds next was not there when the tick that
+// is under way began.
+func (p *poller) caughtUp() { p.whole, p.heard = p.started, time.Time{} }
+
+// since is the earliest time at which what a tick finds may have become visible.
+func (p *poller) since() time.Time {
+	if p.heard.IsZero() {
+		return p.whole
+	}
+	return p.heard
+}
+
+// measure counts a tick that has just ended.
+func (p *poller) measure(err error) {
+	m := p.hub.meters.Load()
+	m.polls.Observe(time.Since(p.started).Seconds())
+	m.rows.Add(float64(p.found))
+	if err != nil {
+		m.failures.Inc()
+	}
+	p.hub.tracePoll(p.started, p.found, len(p.jobs), err)
 }
 
 // open opens the emitters that are new: what the tail's position covers, their
@@ -192,6 +227,7 @@ func (p *poller) deliver(tick joblog.Tick) {
 	// First the position: a stream that begins now replays up to it, and must
 	// find all that it does not cover in its emitter.
 	p.hub.position.Store(&tick.Position)
+	p.found = len(tick.Events)
 	p.pace = min(2*p.pace, p.hub.tunables.Load().interval) // bounded, or it would overflow in a minute
 	// By job; each one's rows stay as they are, ascending.
 	slices.SortStableFunc(tick.Events, func(a, b joblog.Event) int { return cmp.Compare(a.Job, b.Job) })
@@ -201,7 +237,7 @@ func (p *poller) deliver(tick joblog.Tick) {
 			p.grown += tick.Events[to].Size()
 		}
 		w := p.jobs[job]
-		w.em.Append(tick.Position, tick.Events[from:to])
+		w.em.Append(tick.Position, p.since(), tick.Events[from:to])
 		p.asks.rows(w)
 		p.pace = soonest
 	}
@@ -226,9 +262,11 @@ func (p *poller) trim() {
 		total += em.Size()
 	}
 	if total > bound {
+		evicted := 0
 		for _, em := range p.rings {
-			em.Trim(int(float64(em.Size()) * float64(bound) / float64(total)))
+			evicted += em.Trim(int(float64(em.Size()) * float64(bound) / float64(total)))
 		}
+		p.hub.meters.Load().evicted.Add(float64(evicted))
 	}
 	p.hub.shelf.fit(bound - total)
 }

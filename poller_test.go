@@ -25,7 +25,7 @@ func inHub(t *testing.T, test func(t *testing.T, s *table, h *hub)) {
 		h := newHub("table", s)
 		h.log = slog.New(slog.NewTextHandler(t.Output(), nil))
 		h.health.log = h.log
-		h.join(&tunables{interval: time.Second, linger: time.Minute, heartbeat: time.Minute, history: 1 << 20})
+		h.join(&tunables{name: defaultStore, interval: time.Second, linger: time.Minute, heartbeat: time.Minute, history: 1 << 20})
 		test(t, s, h)
 		if err := h.Destruct(); err != nil {
 			t.Error(err)

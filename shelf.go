@@ -190,6 +190,13 @@ func (f *shelf) fit(bound int) {
 	f.shrink()
 }
 
+// bytes is how much memory the sheets take.
+func (f *shelf) bytes() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.size
+}
+
 // forget drops a job's sheets. Viewers who wait for one of them ask again.
 func (f *shelf) forget(job string) {
 	f.mu.Lock()

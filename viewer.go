@@ -25,6 +25,7 @@ type viewer struct {
 	heartbeat time.Duration
 	stall     time.Duration // for which its client may take nothing
 	parking   bool          // it may be parked
+	spans     *spans        // of the request; nil once it is replayed, or if it is not traced
 
 	number  uint64 // by which the roster knows it
 	settled bool   // it counts among those of its user and job; the roster's
@@ -104,7 +105,8 @@ func (v *viewer) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	setStreamHeaders(w, v.opts.Format)
 	w.WriteHeader(http.StatusOK)
 	v.start()
-	out := v.run(ctx, head, state, err, v.parks(w, r))
+	out := v.run(ctx, head, state, err, v.replaying(v.parks(w, r)))
+	v.replayed()
 	if out == parked {
 		v.detach()
 		return false, nil
@@ -231,6 +233,9 @@ func (v *viewer) pull(ctx context.Context) (state joblog.State, err error, ok bo
 	metrics.events.Add(v.stream.Rows() - before)
 	v.note(err)
 	ok = len(b) == joblog.ChunkRoom || v.write(b)
+	if since := v.stream.Since(); ok && !v.full && !since.IsZero() {
+		flushed(time.Since(since))
+	}
 	if cap(b) <= largestBuffer {
 		*buf = b
 		buffers.Put(buf)

@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"net/http"
 	"slices"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // TestExit stops the server under open streams: each is told so, and the
@@ -28,4 +31,27 @@ func TestExit(t *testing.T) {
 			tr.compare(t, got.lines, a.rows(t, job))
 		}
 	})
+}
+
+// TestDraining stops a server that is to serve for a while yet. Who probes it
+// hears that it lives, and wants no more viewers.
+func TestDraining(t *testing.T) {
+	t.Parallel()
+	_, s := onSQLite(t, config{global: "shutdown_delay 3s"})
+	if status, body := s.do(t, http.MethodGet, "/readyz", ""); status != http.StatusOK || body != `{"status":"ok","stores":{"default":{"status":"up"}}}`+"\n" {
+		t.Errorf("ready: %d %s", status, body)
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	status, body := http.StatusOK, ""
+	for deadline := time.Now().Add(2 * time.Second); status == http.StatusOK && time.Now().Before(deadline); wait(t.Context(), 10*time.Millisecond) {
+		status, body = s.do(t, http.MethodGet, "/readyz", "")
+	}
+	if status != http.StatusServiceUnavailable || body != `{"status":"draining"}`+"\n" {
+		t.Errorf("ready: %d %s", status, body)
+	}
+	if status, body = s.do(t, http.MethodGet, "/livez", ""); status != http.StatusOK {
+		t.Errorf("live: %d %s", status, body)
+	}
 }

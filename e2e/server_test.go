@@ -23,6 +23,7 @@ import (
 type config struct {
 	store  string                 // the store's lines of the Caddyfile
 	jobs   string                 // more lines of the global option
+	global string                 // more global options
 	binary func() (string, error) // raceCaddy if nil
 }
 
@@ -34,6 +35,7 @@ const caddyfile = `
 	persist_config off
 	skip_install_trust
 	auto_https disable_redirects
+	%[7]s
 	servers {
 		protocols h1 h2
 	}
@@ -51,6 +53,7 @@ const caddyfile = `
 		root %[3]q
 		file_server
 	}
+	jobs_health
 	jobs_ingest
 	jobs_logs {
 		cors https://localhost:%[5]s
@@ -92,7 +95,7 @@ func start(t *testing.T, c config) *server {
 		t.Fatal(err)
 	}
 	file := filepath.Join(s.home, "Caddyfile")
-	text := fmt.Sprintf(caddyfile, c.store, c.jobs, clients, portOf(plain), portOf(secure), *parkingFlag)
+	text := fmt.Sprintf(caddyfile, c.store, c.jobs, clients, portOf(plain), portOf(secure), *parkingFlag, c.global)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package joblog
 import (
 	"slices"
 	"sync"
+	"time"
 )
 
 // Emitter is the shared tail of one watched job: a ring of ready-made frames,
@@ -14,7 +15,8 @@ import (
 //
 // One goroutine appends; any number read.
 type Emitter struct {
-	job string
+	job  string
+	born time.Time // what frames count their time from
 
 	mu     sync.RWMutex
 	trail  trail
@@ -40,12 +42,13 @@ type Ending struct {
 
 // Observer is told when an emitter has more, or has ended.
 type Observer interface {
-	// Changed must be quick, and must not call the emitter.
-	Changed()
+	// Changed must be quick, and must not call the emitter. since is that of the
+	// Append; zero if the emitter has ended.
+	Changed(since time.Time)
 }
 
 // NewEmitter makes the emitter of a job. Open must be called before Append.
-func NewEmitter(job string) *Emitter { return &Emitter{job: job} }
+func NewEmitter(job string) *Emitter { return &Emitter{job: job, born: time.Now()} }
 
 // Observe tells o of all that comes from now on.
 func (e *Emitter) Observe(o Observer) {
@@ -72,8 +75,9 @@ func (e *Emitter) Open(pos Cursor) {
 }
 
 // Append adds the job's rows of one tick, ascending by id, after which the
-// tail stands at pos.
-func (e *Emitter) Append(pos Cursor, events []Event) {
+// tail stands at pos. since is the earliest time at which they may have become
+// visible.
+func (e *Emitter) Append(pos Cursor, since time.Time, events []Event) {
 	ids := make([]int64, len(events))
 	for i := range events {
 		ids[i] = events[i].ID
@@ -85,6 +89,7 @@ func (e *Emitter) Append(pos Cursor, events []Event) {
 	leg = leg.short(late)
 	for i := range events {
 		f := NewFrame(&events[i], leg.after(ids[i]))
+		f.since = since.Sub(e.born)
 		if i < late || i == len(events)-1 {
 			f.holes = len(f.Cursor.Holes) // the others' are parts of the last one's
 		}
@@ -92,7 +97,7 @@ func (e *Emitter) Append(pos Cursor, events []Event) {
 		e.bytes += f.size()
 		e.trail.at = f.Cursor
 	}
-	e.signal()
+	e.signal(since)
 }
 
 // Complete says that the job has ended and all its rows were appended. The
@@ -101,7 +106,7 @@ func (e *Emitter) Complete(state string, pos Cursor) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.end, e.closed = Ending{State: state, Cursor: e.trail.arrive(pos)}, true
-	e.signal()
+	e.signal(time.Time{})
 }
 
 // Rewind says that the store went back in time.
@@ -109,17 +114,17 @@ func (e *Emitter) Rewind() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.end, e.closed = Ending{Rewound: true}, true
-	e.signal()
+	e.signal(time.Time{})
 }
 
 // signal wakes all who wait. The caller holds mu.
-func (e *Emitter) signal() {
+func (e *Emitter) signal(since time.Time) {
 	if e.wake != nil {
 		close(e.wake)
 		e.wake = nil
 	}
 	for _, o := range e.watch {
-		o.Changed()
+		o.Changed(since)
 	}
 }
 
@@ -184,15 +189,16 @@ func (e *Emitter) Size() int {
 	return e.bytes
 }
 
-// Trim drops the oldest frames until the ring takes no more than size bytes.
-func (e *Emitter) Trim(size int) {
+// Trim drops the oldest frames until the ring takes no more than size bytes,
+// and returns how many it dropped.
+func (e *Emitter) Trim(size int) (n int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	n := 0
 	for ; n < len(e.ring) && e.bytes > size; n++ {
 		e.bytes -= e.ring[n].size()
 	}
 	clear(e.ring[:n]) // the array lives on until append outgrows it
 	e.ring = e.ring[n:]
 	e.first += int64(n)
+	return n
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"testing"
+	"time"
 )
 
 // holed is a position with so many holes, and an id between each two.
@@ -55,7 +56,7 @@ func TestManyHoles(t *testing.T) {
 			}
 			var before, then runtime.MemStats
 			runtime.ReadMemStats(&before)
-			e.Append(pos, rowsOf(ids))
+			e.Append(pos, time.Time{}, rowsOf(ids))
 			runtime.ReadMemStats(&then)
 			if took := then.TotalAlloc - before.TotalAlloc; took > c.most {
 				t.Errorf("it took %d MiB, at most %d are allowed", took>>20, c.most>>20)

@@ -2,6 +2,7 @@ package joblog
 
 import (
 	"strconv"
+	"time"
 	"unicode/utf8"
 )
 
@@ -16,9 +17,10 @@ type Frame struct {
 	// Cursor is what a viewer has who was sent everything up to this frame.
 	Cursor Cursor
 
-	sse   []byte // the whole SSE frame
-	json  int    // where in it the JSON begins; it ends two line feeds before the end
-	holes int    // of cursors, that are in memory for this frame
+	sse   []byte        // the whole SSE frame
+	json  int           // where in it the JSON begins; it ends two line feeds before the end
+	holes int           // of cursors, that are in memory for this frame
+	since time.Duration // when it may have become visible, at the earliest, after its emitter was made
 }
 
 // NewFrame encodes an event. After it, a viewer has what c covers.
@@ -56,7 +58,7 @@ func (f *Frame) JSON() []byte { return f.sse[f.json : len(f.sse)-2] }
 
 // size is what the frame occupies in memory, in bytes.
 func (f *Frame) size() int {
-	const overhead = 96
+	const overhead = 104
 	return overhead + cap(f.sse) + 16*f.holes
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"time"
 )
 
 // chunk is about how many bytes are sent at a time: what is worth one write to
@@ -64,20 +65,21 @@ type Stream struct {
 
 	trail   trail // of what was replayed
 	live    bool
-	next    int64    // live: number of the next frame; else where to go live
-	target  Cursor   // not live: how far to replay
-	sheet   *Sheet   // not live: what is shared with others; nil if there is none
-	page    []Event  // not live: read for this viewer alone and not yet pulled
-	coming  *reading // not live: the page after page, while page is sent; nil if there is none
-	scratch []byte   // not live: where rows are encoded
-	leg     leg      // not live: of page
-	short   leg      // not live: leg, for ids
-	last    bool     // not live: page is the last one up to target
-	latest  Cursor   // live: of the last frame passed
-	ahead   bool     // live: the viewer may have rows that frames' cursors do not cover
-	sent    Cursor   // the last one that went out as an id
-	rows    int64    // rows pulled
-	told    bool     // the viewer knows that it has caught up
+	next    int64     // live: number of the next frame; else where to go live
+	target  Cursor    // not live: how far to replay
+	sheet   *Sheet    // not live: what is shared with others; nil if there is none
+	page    []Event   // not live: read for this viewer alone and not yet pulled
+	coming  *reading  // not live: the page after page, while page is sent; nil if there is none
+	scratch []byte    // not live: where rows are encoded
+	leg     leg       // not live: of page
+	short   leg       // not live: leg, for ids
+	last    bool      // not live: page is the last one up to target
+	latest  Cursor    // live: of the last frame passed
+	ahead   bool      // live: the viewer may have rows that frames' cursors do not cover
+	sent    Cursor    // the last one that went out as an id
+	rows    int64     // rows pulled
+	since   time.Time // of the first row of the last Pull; zero if it was replayed, or there was none
+	told    bool      // the viewer knows that it has caught up
 
 	// For others to look at, as of the last Pull: rows, and next, -1 while the
 	// stream is not live.
@@ -127,6 +129,10 @@ func (s *Stream) Progress() (rows, lag int64, live bool) {
 	return rows, 0, false
 }
 
+// Since is the earliest time at which the rows of the last Pull may have become
+// visible; zero if it had none, or replayed them.
+func (s *Stream) Since() time.Time { return s.since }
+
 // Emitter is the one that the stream follows.
 func (s *Stream) Emitter() *Emitter { return s.em }
 
@@ -153,6 +159,7 @@ func (s *Stream) Wake() <-chan struct{} { return s.em.Wait(s.next) }
 // again.
 func (s *Stream) Pull(ctx context.Context, b []byte) ([]byte, State, error) {
 	defer s.show()
+	s.since = time.Time{}
 	if end, ok := s.em.Ending(); ok && end.Rewound {
 		return b, Rewound, nil
 	}
@@ -284,6 +291,9 @@ func (s *Stream) appendFrame(b []byte, f *Frame) []byte {
 	s.latest = f.Cursor
 	if !s.opts.wants(f.Rank, f.Millis) {
 		return b
+	}
+	if s.since.IsZero() {
+		s.since = s.em.born.Add(f.since)
 	}
 	s.rows++
 	s.sent = f.Cursor

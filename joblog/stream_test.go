@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // world is a table whose rows become visible in another order than that of
@@ -167,7 +168,7 @@ func (w *world) tick() {
 		w.between()
 	}
 	if len(mine) > 0 {
-		w.em.Append(pos, mine)
+		w.em.Append(pos, time.Time{}, mine)
 	}
 }
 

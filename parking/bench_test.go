@@ -36,7 +36,7 @@ func BenchmarkLive(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				e.ID++
-				g.em.Append(joblog.Cursor{N: e.ID}, []joblog.Event{e})
+				g.em.Append(joblog.Cursor{N: e.ID}, time.Now(), []joblog.Event{e})
 				g.em.Trim(1 << 16)
 				s.take()
 				for s.pass(); len(s.passes) > 0; s.pass() {
@@ -52,9 +52,9 @@ func BenchmarkLive(b *testing.B) {
 
 // parkedShard is a shard, served by the caller, with viewers of one job that
 // read all they get.
-func parkedShard(b *testing.B, viewers int) (*shard, *group) {
+func parkedShard(b testing.TB, viewers int) (*shard, *group) {
 	b.Helper()
-	s := &shard{lot: NewLot(), wake: make(chan struct{}, 1), running: true}
+	s := &shard{lot: NewLot(func(time.Duration) {}), wake: make(chan struct{}, 1), running: true}
 	if err := s.begin(); err != nil {
 		b.Fatal(err)
 	}

@@ -13,17 +13,20 @@ const slice = 256
 type group struct {
 	shard   *shard
 	em      *joblog.Emitter
-	changed bool // in the inbox; guarded by the shard's mu
+	changed bool      // in the inbox; guarded by the shard's mu
+	came    time.Time // since when what changed may have been visible; guarded, too
 
-	entries []*entry
-	bursts  joblog.Bursts
-	left    int  // entries below it are yet to be served in the pass under way
-	queued  bool // a pass is under way
-	again   bool // and another one is to follow it
+	entries      []*entry
+	bursts       joblog.Bursts
+	left         int       // entries below it are yet to be served in the pass under way
+	queued       bool      // a pass is under way
+	again        bool      // and another one is to follow it
+	wrote        bool      // something was, in the pass under way
+	since, later time.Time // since when what the pass sends, and the one to follow it, may have been visible
 }
 
 // Changed tells the shard that the emitter has more.
-func (g *group) Changed() { g.shard.changed(g) }
+func (g *group) Changed(since time.Time) { g.shard.changed(g, since) }
 
 // join puts an entry into its emitter's group.
 func (s *shard) join(e *entry) {
@@ -53,13 +56,16 @@ func (s *shard) part(e *entry) {
 }
 
 // queue begins a pass over a group, or has one follow that which is under way.
-func (s *shard) queue(g *group) {
+// What is new may have been visible since the given time.
+func (s *shard) queue(g *group, since time.Time) {
 	g.bursts.Reset() // those who are yet to be served in a pass get what is new, too
 	if g.queued {
-		g.again = true
+		if !g.again {
+			g.again, g.later = true, since
+		}
 		return
 	}
-	g.queued, g.left = true, len(g.entries)
+	g.queued, g.left, g.since, g.wrote = true, len(g.entries), since, false
 	s.passes = append(s.passes, g)
 }
 
@@ -77,9 +83,12 @@ func (s *shard) pass() {
 			continue
 		}
 		g.queued = false
+		if g.wrote && !g.since.IsZero() {
+			s.lot.passed(time.Since(g.since))
+		}
 		if g.again {
 			g.again = false
-			s.queue(g)
+			s.queue(g, g.later)
 		} else {
 			g.bursts.Reset() // what all have is not kept
 		}
@@ -92,6 +101,8 @@ func (s *shard) pass() {
 // serveSlice serves some of a group's entries, and returns whether all were
 // served.
 func (s *shard) serveSlice(g *group) bool {
+	before := s.pacer.writes
+	defer func() { g.wrote = g.wrote || s.pacer.writes > before }()
 	for range slice {
 		g.left = min(g.left, len(g.entries))
 		if g.left == 0 {

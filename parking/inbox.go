@@ -1,5 +1,7 @@
 package parking
 
+import "time"
+
 // What other goroutines want of a shard they leave here; the shard takes it
 // when it next looks.
 
@@ -21,13 +23,14 @@ func (s *shard) sweep() {
 	s.poke()
 }
 
-// changed notes that a group's emitter has more.
-func (s *shard) changed(g *group) {
+// changed notes that a group's emitter has more, which may have been visible
+// since the given time.
+func (s *shard) changed(g *group, since time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.signals++
 	if !g.changed {
-		g.changed = true
+		g.changed, g.came = true, since
 		s.dirty = append(s.dirty, g)
 		s.poke()
 	}
@@ -50,7 +53,7 @@ func (s *shard) take() (arrived []*entry, swept bool) {
 	}
 	for _, g := range s.dirty {
 		g.changed = false
-		s.queue(g)
+		s.queue(g, g.came)
 	}
 	s.pacer.signals += s.signals
 	s.pacer.groups += len(s.dirty)

@@ -41,11 +41,14 @@ type Lot struct {
 	next   atomic.Uint32
 	parked atomic.Int64
 	events atomic.Int64
+	passed func(time.Duration)
 }
 
-// NewLot makes a lot that uses all processors.
-func NewLot() *Lot {
-	l := &Lot{}
+// NewLot makes a lot that uses all processors. passed is called whenever all of
+// one emitter's streams in one shard were sent what it had, but those whose
+// clients take no more: with the time since when that may have been visible.
+func NewLot(passed func(delay time.Duration)) *Lot {
+	l := &Lot{passed: passed}
 	for range runtime.GOMAXPROCS(0) {
 		l.shards = append(l.shards, &shard{lot: l, wake: make(chan struct{}, 1)})
 	}
