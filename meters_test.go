@@ -113,17 +113,26 @@ func TestSince(t *testing.T) {
 		check("with hints", heard)
 
 		last = tick()
-		s.mu.Lock()
-		s.fail = errors.New("down")
-		s.mu.Unlock()
-		tick()
-		s.mu.Lock()
-		s.fail = nil
-		s.rows = append(s.rows, joblog.Event{ID: int64(len(s.rows) + 1), Job: "a", Message: "row"})
-		s.mu.Unlock()
-		tick()
+		outage := func(hint func()) {
+			s.mu.Lock()
+			s.fail = errors.New("down")
+			s.mu.Unlock()
+			hint()
+			tick()
+			s.mu.Lock()
+			s.fail = nil
+			s.rows = append(s.rows, joblog.Event{ID: int64(len(s.rows) + 1), Job: "a", Message: "row"})
+			s.mu.Unlock()
+			tick()
+		}
+		outage(func() {})
 		check("after a tick that failed", last)
-		if got := rise("caddyjobs_poll_failures_total"); got != 1 {
+
+		tick()
+		heard = time.Now()
+		outage(func() { h.hint("") })
+		check("after a hint and a tick that failed", heard)
+		if got := rise("caddyjobs_poll_failures_total"); got != 2 {
 			t.Errorf("%v polls failed", got)
 		}
 		h.detach(w)

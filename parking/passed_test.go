@@ -47,6 +47,14 @@ func TestPassed(t *testing.T) {
 	write("info", 2*time.Hour)
 	write("info", time.Hour)
 	check("rows while a pass is under way", 3*time.Hour)
+	write("info", 3*time.Hour)
+	s.take()
+	s.push(g.entries[2]) // one of three has its turn before there is more
+	g.left = 2
+	write("info", 2*time.Hour)
+	s.take()
+	write("info", time.Hour)
+	check("rows that another pass has to send", 3*time.Hour, 2*time.Hour)
 	g.em.Complete("completed", joblog.Cursor{N: id})
 	check("the end")
 }
