@@ -32,16 +32,19 @@ func (t *Tokens) Verify(ctx context.Context, raw string) (*Grant, error) {
 	if symmetric(h.algorithm) || len(t.remote) == 0 {
 		return grant, err
 	}
-	var keys ring
 	var outage error
 	for _, age := range []time.Duration{keysLast, keysRest} {
-		if !errors.Is(err, errNoKey) || keys.has(h) {
+		if !errors.Is(err, errNoKey) {
 			return grant, err
 		}
+		var keys ring
 		keys, outage = t.remoteKeys(ctx, age)
 		grant, err = t.try(raw, keys.find(h))
+		if keys.has(h) {
+			return grant, err
+		}
 	}
-	if errors.Is(err, errNoKey) && outage != nil && !keys.has(h) {
+	if errors.Is(err, errNoKey) && outage != nil {
 		return nil, outage
 	}
 	return grant, err
