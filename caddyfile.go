@@ -12,6 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/dustin/go-humanize"
+
+	"github.com/caddyjobs/caddyjobs/access"
 )
 
 func init() {
@@ -44,6 +46,7 @@ func init() {
 //			per_job        <number>
 //			new_per_second <number>
 //		}
+//		links         <key> [<older keys...>]
 //		demo
 //	}
 func parseApp(d *caddyfile.Dispenser, earlier any) (any, error) {
@@ -62,12 +65,18 @@ func parseApp(d *caddyfile.Dispenser, earlier any) (any, error) {
 		"stall_timeout": func() error { return parseDuration(d, &app.StallTimeout) },
 		"drain_timeout": func() error { return parseDuration(d, &app.DrainTimeout) },
 		"limits":        func() error { return parseLimits(d, &app.Limits) },
+		"links":         func() error { return parseLinks(d, app) },
 		"demo":          func() error { return parseFlag(d, &app.Demo) },
 	}, "store")
 	if err != nil {
 		return nil, err
 	}
 	return httpcaddyfile.App{Name: "jobs", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+func parseLinks(d *caddyfile.Dispenser, app *App) error {
+	app.Links = new(access.Links)
+	return app.Links.Parse(d)
 }
 
 func parseStore(d *caddyfile.Dispenser, app *App) error {

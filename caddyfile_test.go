@@ -22,6 +22,10 @@ func TestCaddyfile(t *testing.T) {
 			`{"stores":{"default":{"driver":"sqlite"}},"poll_interval":500000000,"linger":120000000000,"heartbeat":20000000000,"history":1073741824,"parking":"off","demo":true}`,
 			`[{"handler":"jobs_logs"}]`,
 		},
+		"links": {
+			"jobs {\n links {env.NEW} {env.OLD}\n}", "jobs_logs",
+			`{"links":{"keys":["{env.NEW}","{env.OLD}"]}}`, `[{"handler":"jobs_logs"}]`,
+		},
 		"stores": {
 			`jobs {
 				store sqlite {
@@ -97,6 +101,8 @@ func TestBadCaddyfile(t *testing.T) {
 		{"jobs {\n linger -5s\n}", "", `linger: "-5s" is not a duration`, ""},
 		{"jobs {\n history lots\n}", "", `history: "lots" is not a size, such as 64MiB`, "Caddyfile:3"},
 		{"jobs {\n demo yes\n}", "", "", "Caddyfile:3"},
+		{"jobs {\n links\n}", "", "links: the key is missing; write it as: links <key> [<older keys...>]", "Caddyfile:3"},
+		{"jobs {\n links a\n links b\n}", "", "links is given twice", "Caddyfile:4"},
 		{"jobs x {\n}", "", "", "Caddyfile:2"},
 		{"jobs {\n}\njobs {\n}", "", "the option jobs is given twice", ""},
 		{"jobs {\n store\n}", "", "store: say which driver", "Caddyfile:3"},
@@ -140,6 +146,8 @@ func TestBadConfig(t *testing.T) {
 		{"", "jobs_logs {\n owner {http.auth.user.id}\n}", "owner: the store's jobs have none; name the column in the store: jobs { owner <column> }"},
 		{"jobs {\n poll_interval 1ms\n}", "jobs_logs", "poll_interval is 1ms; it must be at least 10ms"},
 		{"jobs {\n parking maybe\n}", "jobs_logs", `parking is "maybe"; it must be on or off`},
+		{"jobs {\n links short\n}", "jobs_logs", "links: key 1: the secret has 5 bytes; it must have at least 32"},
+		{"jobs {\n links {env.NOT_SET_ANYWHERE}\n}", "jobs_logs", "links: key 1: a placeholder of it is unknown or empty"},
 		{"jobs {\n heartbeat 10ms\n}", "jobs_logs", "heartbeat is 10ms; it must be at least 1s"},
 		{"jobs {\n demo\n store sqlite x\n}", "respond x", "demo needs a store named default"},
 	} {

@@ -20,7 +20,7 @@ func init() {
 		Short: "Commands for the logs of jobs",
 		Long:  "Commands of caddyjobs, which streams the logs of jobs.",
 		CobraFunc: func(cmd *cobra.Command) {
-			cmd.AddCommand(schemaCommand())
+			cmd.AddCommand(schemaCommand(), linkCommand())
 		},
 	})
 }
@@ -94,11 +94,11 @@ func storeConfig(cmd *cobra.Command, driver string) (json.RawMessage, error) {
 		}
 		return json.RawMessage("{}"), nil
 	}
-	text, _, _, err := caddycmd.LoadConfig(flag("config"), flag("adapter"))
+	app, err := configuredApp(cmd)
 	if err != nil {
 		return nil, err
 	}
-	found, err := storesWith(driver, text)
+	found, err := app.storesWith(driver)
 	if err != nil {
 		return nil, err
 	}
@@ -115,18 +115,29 @@ func storeConfig(cmd *cobra.Command, driver string) (json.RawMessage, error) {
 	}
 }
 
-// storesWith are the stores of a config that have a driver, by name.
-func storesWith(driver string, config []byte) (map[string]json.RawMessage, error) {
+// configuredApp is the app as it is in the config file that a command's flags
+// name.
+func configuredApp(cmd *cobra.Command) (*App, error) {
+	flag := func(name string) string { return cmd.Flag(name).Value.String() }
+	text, _, _, err := caddycmd.LoadConfig(flag("config"), flag("adapter"))
+	if err != nil {
+		return nil, err
+	}
 	var file struct {
 		Apps struct {
 			Jobs App `json:"jobs"`
 		} `json:"apps"`
 	}
-	if err := json.Unmarshal(config, &file); err != nil {
+	if err := json.Unmarshal(text, &file); err != nil {
 		return nil, fmt.Errorf("reading the config: %w", err)
 	}
+	return &file.Apps.Jobs, nil
+}
+
+// storesWith are the configurations of the stores that have a driver, by name.
+func (a *App) storesWith(driver string) (map[string]json.RawMessage, error) {
 	found := map[string]json.RawMessage{}
-	for name, raw := range file.Apps.Jobs.StoresRaw {
+	for name, raw := range a.StoresRaw {
 		var store struct {
 			Driver string `json:"driver"`
 		}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddyjobs/caddyjobs/access"
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
@@ -70,6 +71,10 @@ type App struct {
 	// DrainTimeout is the time in which all streams end when the server exits,
 	// one after the other; few end at once. Default: 10s; at least 1s.
 	DrainTimeout caddy.Duration `json:"drain_timeout,omitempty"`
+	// Links are the keys of links that can be handed out, each of which lets
+	// anybody watch one job until it expires; the command `caddy jobs link` makes
+	// them. Default: none, and no link is valid.
+	Links *access.Links `json:"links,omitempty"`
 	// Demo makes a job named demo in the default store, which must be one that
 	// makes its own tables: it writes lines, completes, and begins anew.
 	// Default: false.
@@ -93,6 +98,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.Limits.provision()
 	if err := metrics.register(ctx.GetMetricsRegistry()); err != nil {
 		return err
+	}
+	if a.Links != nil {
+		if err := a.Links.Provision(); err != nil {
+			return fmt.Errorf("links: %w", err)
+		}
 	}
 	a.drivers = map[string]joblog.Driver{}
 	if len(a.StoresRaw) == 0 {
