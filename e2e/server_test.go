@@ -23,6 +23,7 @@ import (
 type config struct {
 	store  string                 // the store's lines of the Caddyfile
 	jobs   string                 // more lines of the global option
+	logs   string                 // more lines of jobs_logs
 	binary func() (string, error) // raceCaddy if nil
 }
 
@@ -54,6 +55,7 @@ const caddyfile = `
 	jobs_ingest
 	jobs_logs {
 		cors https://localhost:%[5]s
+		%[7]s
 	}
 }
 http://localhost:%[4]s {
@@ -92,7 +94,7 @@ func start(t *testing.T, c config) *server {
 		t.Fatal(err)
 	}
 	file := filepath.Join(s.home, "Caddyfile")
-	text := fmt.Sprintf(caddyfile, c.store, c.jobs, clients, portOf(plain), portOf(secure), *parkingFlag)
+	text := fmt.Sprintf(caddyfile, c.store, c.jobs, clients, portOf(plain), portOf(secure), *parkingFlag, c.logs)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
