@@ -145,8 +145,8 @@ func (s *site) open(t *testing.T, method, path, body string, headers ...string) 
 	}
 	st := &stream{t: t, status: resp.StatusCode, header: resp.Header, body: bufio.NewReader(resp.Body)}
 	st.close = func() {
+		_ = resp.Body.Close() // over HTTP/2 it waits until the connection is idle, unless it is cancelled first
 		cancel()
-		_ = resp.Body.Close()
 	}
 	t.Cleanup(st.close)
 	return st

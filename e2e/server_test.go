@@ -24,6 +24,7 @@ type config struct {
 	store  string                 // the store's lines of the Caddyfile
 	jobs   string                 // more lines of the global option
 	global string                 // more global options
+	logs   string                 // more lines of jobs_logs
 	binary func() (string, error) // raceCaddy if nil
 }
 
@@ -57,6 +58,7 @@ const caddyfile = `
 	jobs_ingest
 	jobs_logs {
 		cors https://localhost:%[5]s
+		%[8]s
 	}
 }
 http://localhost:%[4]s {
@@ -95,7 +97,7 @@ func start(t *testing.T, c config) *server {
 		t.Fatal(err)
 	}
 	file := filepath.Join(s.home, "Caddyfile")
-	text := fmt.Sprintf(caddyfile, c.store, c.jobs, clients, portOf(plain), portOf(secure), *parkingFlag, c.global)
+	text := fmt.Sprintf(caddyfile, c.store, c.jobs, clients, portOf(plain), portOf(secure), *parkingFlag, c.global, c.logs)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

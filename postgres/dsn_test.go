@@ -110,12 +110,13 @@ func TestEncoding(t *testing.T) {
 		a.exec(t, `CREATE DATABASE `+name+` ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`)
 		t.Cleanup(func() { a.exec(t, `DROP DATABASE `+name+` WITH (FORCE)`) })
 		l := newApp(t, u.String(), appSchema)
-		l.exec(t, `INSERT INTO vibe_tasks VALUES ('caf' || chr(233), 'running')`)
+		l.exec(t, `INSERT INTO vibe_tasks VALUES ('caf' || chr(233), 'running', 'zo' || chr(235))`)
 		l.exec(t, `INSERT INTO vibe_events (task_id, event_message) SELECT task_id, task_id FROM vibe_tasks`)
 		for _, dsn := range []string{u.String(), with(u.String(), "client_encoding=LATIN1")} {
-			s := opened(t, dsn)
-			jobs, err := s.Jobs(t.Context(), anyones("café", "日本"))
-			if err != nil || len(jobs) != 1 || jobs[anyones("café")[0]].ID != "café" {
+			s := opened(t, dsn, withOwner)
+			hers := as("zoë", "café")
+			jobs, err := s.Jobs(t.Context(), append(anyones("café", "日本"), as("日本", "café"), as("zoe", "café"), hers))
+			if err != nil || len(jobs) != 2 || jobs[anyones("café")[0]].ID != "café" || jobs[hers].Owner != "zoë" {
 				t.Errorf("the jobs are %v, %v", jobs, err)
 			}
 			page, err := s.Read(t.Context(), joblog.Query{Job: "café", UpTo: joblog.Cursor{N: 1}})
