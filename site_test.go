@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,12 +63,21 @@ func newSite(t *testing.T, options, body string) *site {
 		t.Fatal(err)
 	}
 	s := &site{dir: dir, db: filepath.Join(dir, "jobs.db")}
+	var open atomic.Int64
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, "s"))
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, "s"))
+		if err != nil {
+			return nil, err
+		}
+		open.Add(1)
+		return &counting{conn, sync.OnceFunc(func() { open.Add(-1) })}, nil
 	}}
 	s.client = &http.Client{Transport: transport}
 	t.Cleanup(func() {
-		transport.CloseIdleConnections()
+		eventually(t, "the connections are closed", func() bool {
+			transport.CloseIdleConnections() // those of HTTP/2 become idle a little after their streams
+			return open.Load() == 0
+		})
 		if err := caddy.Stop(); err != nil {
 			t.Error(err)
 		}
@@ -74,6 +85,17 @@ func newSite(t *testing.T, options, body string) *site {
 	})
 	s.load(t, options, body)
 	return s
+}
+
+// counting is a connection that is counted until it is closed.
+type counting struct {
+	net.Conn
+	closed func()
+}
+
+func (c *counting) Close() error {
+	c.closed()
+	return c.Conn.Close()
 }
 
 // load loads a config, or another one in its place.
