@@ -130,6 +130,14 @@ func drivers() (names []string) {
 //		path    <pattern>
 //		job     <placeholder>
 //		owner   <placeholder>
+//		tokens {
+//			key      <algorithm> <key> [<kid>]
+//			jwks     <url>
+//			audience <audience...>
+//			issuer   <issuer>
+//			cookie   <name>
+//			leeway   <duration>
+//		}
 //		cors    <origins...>
 //		allowed_hosts <names...>
 //		pending <duration>
@@ -138,11 +146,15 @@ func parseLogs(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next()
 	l := new(Logs)
 	return l, parseBlock(h.Dispenser, map[string]func() error{
-		"store":         func() error { return parseWord(h.Dispenser, &l.Store) },
-		"path":          func() error { return parseWord(h.Dispenser, &l.Path) },
-		"job":           func() error { return parseWord(h.Dispenser, &l.Job) },
-		"owner":         func() error { return parseWord(h.Dispenser, &l.Owner) },
-		"cors":          func() error { return parseWords(h.Dispenser, &l.CORS) },
+		"store": func() error { return parseWord(h.Dispenser, &l.Store) },
+		"path":  func() error { return parseWord(h.Dispenser, &l.Path) },
+		"job":   func() error { return parseWord(h.Dispenser, &l.Job) },
+		"owner": func() error { return parseWord(h.Dispenser, &l.Owner) },
+		"cors":  func() error { return parseWords(h.Dispenser, &l.CORS) },
+		"tokens": func() error {
+			l.Tokens = new(access.Tokens)
+			return l.Tokens.Parse(h.Dispenser)
+		},
 		"allowed_hosts": func() error { return parseWords(h.Dispenser, &l.AllowedHosts) },
 		"pending":       func() error { return parseDuration(h.Dispenser, &l.Pending) },
 	})

@@ -27,9 +27,9 @@ func (h *hub) examine() {
 	owned := map[joblog.Ask]struct{}{}
 	var gone []*viewer
 	for _, v := range viewers {
-		p, why := v.permit.Load().under(t.rules)
+		p, why := v.permit.Load().under(h.life, t.rules, v.job)
 		if why != "" {
-			v.end(why, time.Now().Add(rand.N(spread(len(viewers), t.drain))))
+			v.end(why, time.Now().Add(rand.N(max(spread(len(viewers), t.drain), 1))))
 			gone = append(gone, v)
 			continue
 		}

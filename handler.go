@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddyjobs/caddyjobs/access"
 	"github.com/caddyjobs/caddyjobs/joblog"
 	"github.com/caddyjobs/caddyjobs/parking"
 )
@@ -41,6 +43,9 @@ type Logs struct {
 	// jobs whose owner column has this value are shown; others are unknown, and
 	// all are if it is empty. Default: none, everybody sees every job.
 	Owner string `json:"owner,omitempty"`
+	// Tokens are JSON Web Tokens, of which a viewer needs one. {http.auth.user.id}
+	// then is its subject. Default: none is needed.
+	Tokens *access.Tokens `json:"tokens,omitempty"`
 	// CORS are the origins of other sites whose pages may read the streams,
 	// such as https://app.example.com. Default: none.
 	CORS []string `json:"cors,omitempty"`
@@ -83,8 +88,25 @@ func (l *Logs) Provision(ctx caddy.Context) (err error) {
 			}
 		})
 	}
-	l.rules = &rules{place: fmt.Sprintf("%q", []string{listens, l.Path, l.Job}), owner: l.Owner}
+	if l.Tokens != nil {
+		if err := l.Tokens.Provision(slog.New(logHandler{})); err != nil {
+			return fmt.Errorf("tokens: %w", err)
+		}
+	}
+	l.rules = &rules{
+		place: fmt.Sprintf("%q", []string{listens, l.Path, l.Job}), owner: l.Owner, tokens: l.Tokens,
+		links: l.app.Links, scope: linkScope(l.Store),
+	}
 	l.app.expect(l.Store, l.rules)
+	return nil
+}
+
+// Cleanup ends what tokens began. Streams that are still open are judged by the
+// next config.
+func (l *Logs) Cleanup() error {
+	if l.Tokens != nil {
+		l.Tokens.Close()
+	}
 	return nil
 }
 
@@ -184,6 +206,9 @@ func (l *Logs) serve(w http.ResponseWriter, r *http.Request, q *request, id stri
 	if refused := l.admit(ctx, r, v, id); refused != nil {
 		return refused
 	}
+	if p := v.permit.Load(); q.link != "" {
+		keepLink(w, p, l.jobPath(r), r.TLS != nil)
+	}
 	if r.Method == http.MethodHead {
 		setStreamHeaders(w, q.opts.Format)
 		w.WriteHeader(http.StatusOK)
@@ -208,11 +233,13 @@ func (l *Logs) admit(ctx context.Context, r *http.Request, v *viewer, id string)
 	if refused := l.app.Limits.newcomer(); refused != nil {
 		return refused
 	}
-	p, refused := l.rules.admit(r)
+	p, refused := l.rules.admit(ctx, r, v.link, id)
 	if refused != nil {
 		return refused
 	}
 	v.permit.Store(p)
+	v.user = replace(r, userPlaceholder) // of the token, by now
+	v.link = ""                          // the permit has it
 	var err error
 	aside(func() { v.job, err = l.find(ctx, v.hub, id, p) })
 	v.spans.found(err)
@@ -265,5 +292,6 @@ func (l *Logs) find(ctx context.Context, h *hub, id string, p *permit) (joblog.J
 var (
 	_ caddy.Provisioner           = (*Logs)(nil)
 	_ caddy.Validator             = (*Logs)(nil)
+	_ caddy.CleanerUpper          = (*Logs)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Logs)(nil)
 )

@@ -28,6 +28,9 @@ func (e *refusal) write(w http.ResponseWriter, format joblog.Format) {
 	retry := shortestRetry + rand.N(longestRetry-shortestRetry)
 	switch {
 	case e.status != 0:
+		if e.status == http.StatusUnauthorized {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+		}
 		sentence(w, e.status, e.reason)
 	case format == joblog.SSE:
 		// Any status but 200 would make a browser's EventSource give up for ever.

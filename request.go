@@ -1,6 +1,7 @@
 package caddyjobs
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -17,6 +18,7 @@ type request struct {
 	opts    joblog.Options
 	resumed bool   // it has a cursor
 	gap     string // why its cursor cannot be honoured; empty if it can
+	link    string // that is to let it in; empty if there is none
 }
 
 // parameters are all that a URL may have, and what reads them.
@@ -27,6 +29,7 @@ var parameters = map[string]func(q *request, value string) error{
 	"severity":    (*request).setSeverity,
 	"format":      (*request).setFormat,
 	"lastEventId": (*request).setCursor,
+	"link":        (*request).setLink,
 }
 
 // parseRequest reads the query and the headers.
@@ -39,7 +42,7 @@ func parseRequest(r *http.Request) (*request, *refusal) {
 	for name, values := range query {
 		set, known := parameters[name]
 		if !known {
-			return q, badRequest(fmt.Sprintf("unknown parameter %.40q; known are follow, tail, since, severity, format and lastEventId", name))
+			return q, badRequest(fmt.Sprintf("unknown parameter %.40q; known are follow, tail, since, severity, format, lastEventId and link", name))
 		}
 		if len(values) > 1 {
 			return q, badRequest("the parameter " + name + " is given twice")
@@ -124,6 +127,13 @@ func (q *request) setCursor(value string) (err error) {
 	q.opts.After, err = joblog.ParseCursor(value)
 	q.resumed = true
 	return err
+}
+
+func (q *request) setLink(value string) error {
+	if q.link = value; value == "" {
+		return errors.New("it is empty")
+	}
+	return nil
 }
 
 // setHeader takes the cursor from a header, which wins over the query: a

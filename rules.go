@@ -1,81 +1,102 @@
 package caddyjobs
 
 import (
+	"context"
+	"errors"
 	"net/http"
-	"slices"
-	"time"
 
-	"github.com/caddyjobs/caddyjobs/joblog"
-	"github.com/caddyjobs/caddyjobs/parking"
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddyjobs/caddyjobs/access"
 )
 
 // rules are what a handler asks of viewers.
 type rules struct {
-	place string // tells the handlers of a config apart, and is the same in the next config
-	owner string // whose jobs are shown, with placeholders; empty for everybody's
+	place  string         // tells the handlers of a config apart, and is the same in the next config
+	owner  string         // whose jobs are shown, with placeholders; empty for everybody's
+	tokens *access.Tokens // of which one is needed; nil if none is
+	links  *access.Links  // which let in, whatever else is asked for; nil if there are none
+	scope  string         // of the links
 }
 
 // open reports whether they ask for nothing.
-func (u *rules) open() bool { return u.owner == "" }
+func (u *rules) open() bool { return u.owner == "" && u.tokens == nil }
 
-// same reports whether what one lets in, the other lets in, too.
-func (u *rules) same(other *rules) bool { return u.owner == other.owner }
-
-// permit is why a viewer may see its job.
-type permit struct {
-	rules   *rules // by which it was let in
-	owner   string // who asks, if the rules have an owner
-	expires time.Time
+// same reports whether what one lets in, but for links, the other lets in, too.
+func (u *rules) same(other *rules) bool {
+	return u.owner == other.owner && u.identity() == other.identity()
 }
 
-// admit returns the permit of whoever makes a request, by what they show.
-func (u *rules) admit(r *http.Request) (*permit, *refusal) {
+func (u *rules) identity() string {
+	if u.tokens == nil {
+		return ""
+	}
+	return u.tokens.Identity()
+}
+
+// admit returns the permit of whoever makes a request for a job, by what they
+// show.
+func (u *rules) admit(ctx context.Context, r *http.Request, link, job string) (*permit, *refusal) {
+	for _, l := range append([]string{link}, linkCookies(r)...) {
+		if p, err := u.linked(l, job); err == nil {
+			return p, nil
+		}
+	}
+	if link != "" {
+		return nil, unauthorized("the link is not good for this job, or has expired")
+	}
 	p := &permit{rules: u}
+	if u.tokens != nil {
+		if err := u.verify(ctx, p, u.tokens.Find(r)); err != nil {
+			return nil, refuseToken(err)
+		}
+		setUser(r, p.grant.Subject)
+	}
 	if u.owner != "" {
 		p.owner = replace(r, u.owner)
 	}
 	return p, nil
 }
 
-// ask is the question for a job, of which the store tells only whom it belongs to.
-func (p *permit) ask(id string) joblog.Ask {
-	return joblog.Ask{ID: id, Owner: p.owner, AnyOwner: p.rules.owner == ""}
+// linked returns the permit of a link. Its errors wrap access.ErrLink.
+func (u *rules) linked(link, job string) (*permit, error) {
+	if u.links == nil || link == "" {
+		return nil, access.ErrLink
+	}
+	expires, err := u.links.Check(link, u.scope, job)
+	if err != nil {
+		return nil, err
+	}
+	return &permit{rules: u, link: link, asked: job, expires: expires}, nil
 }
 
-// allows reports whether the job may be seen.
-func (p *permit) allows(job joblog.Job) bool { return p.ask(job.ID).Allows(job) }
-
-// under returns the permit that a viewer has under the rules of the running
-// config, or why it has none.
-func (p *permit) under(current []*rules) (*permit, parking.Reason) {
-	if slices.Contains(current, p.rules) {
-		return p, ""
+// verify puts what a token grants into a permit. It may return access.ErrToken
+// and access.ErrUnavailable.
+func (u *rules) verify(ctx context.Context, p *permit, token string) (err error) {
+	p.token, p.version = token, u.tokens.Version() // first: the keys may change meanwhile
+	if p.grant, err = u.tokens.Verify(ctx, token); err != nil {
+		return err
 	}
-	here := slices.DeleteFunc(slices.Clone(current), func(u *rules) bool { return u.place != p.rules.place })
-	if i := slices.IndexFunc(here, p.rules.same); i >= 0 {
-		return p.by(here[i]), ""
-	}
-	switch {
-	case len(here) == 0 && p.rules.open():
-		return p, "" // its handler is gone, and nothing was asked of it
-	case len(here) == 1:
-		return p.anew(here[0])
-	default:
-		return nil, dismissed // it is not known which of them it would meet: it comes again, and is asked
-	}
+	p.expires = p.grant.Expires
+	return nil
 }
 
-// by is the permit by rules that are the same.
-func (p *permit) by(u *rules) *permit {
-	q := *p
-	q.rules = u
-	return &q
+// refuseToken says why somebody is not let in by a token.
+func refuseToken(err error) *refusal {
+	if errors.Is(err, access.ErrUnavailable) {
+		return &refusal{reason: "tokens cannot be verified at the moment", kind: "keys"}
+	}
+	return unauthorized("a token is needed: as Authorization: Bearer, or in its cookie; it is missing, not valid, or has expired")
 }
 
-// anew is the permit by other rules, if what is known of the viewer is enough.
-func (p *permit) anew(u *rules) (*permit, parking.Reason) {
-	if u.owner != "" && u.owner != p.rules.owner {
-		return nil, dismissed
+func unauthorized(reason string) *refusal {
+	return &refusal{http.StatusUnauthorized, reason, "unauthorized"}
+}
+
+// setUser lets placeholders stand for the subject of a token, as they do for
+// whom an authentication handler let in.
+func setUser(r *http.Request, subject string) {
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok && subject != "" {
+		repl.Set("http.auth.user.id", subject)
 	}
-	return p.by(u), ""
 }

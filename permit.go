@@ -1,0 +1,96 @@
+package caddyjobs
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/caddyjobs/caddyjobs/access"
+	"github.com/caddyjobs/caddyjobs/joblog"
+	"github.com/caddyjobs/caddyjobs/parking"
+)
+
+// permit is why a viewer may see its job. It is not changed once it is made.
+type permit struct {
+	rules   *rules    // by which it was let in
+	expires time.Time // zero if it does not
+
+	owner string // who asks, if the rules have an owner and there is no link
+
+	link  string // by which it was let in; empty if not by one
+	asked string // the job's id, as the link has it
+
+	token   string // by which it was let in; empty if none was needed
+	version uint64 // of the keys that verified it
+	grant   *access.Grant
+}
+
+// ask is the question for a job, of which the store tells only whom it belongs to.
+func (p *permit) ask(id string) joblog.Ask {
+	return joblog.Ask{ID: id, Owner: p.owner, AnyOwner: p.link != "" || p.rules.owner == ""}
+}
+
+// allows reports whether the job may be seen.
+func (p *permit) allows(job joblog.Job) bool {
+	return p.ask(job.ID).Allows(job) && (p.grant == nil || p.grant.Allows(job.ID))
+}
+
+// under returns the permit that the viewer of a job has under the rules of the
+// running config, or why it has none.
+func (p *permit) under(ctx context.Context, current []*rules, job joblog.Job) (*permit, parking.Reason) {
+	if slices.Contains(current, p.rules) {
+		return p.by(ctx, p.rules, job)
+	}
+	here := slices.DeleteFunc(slices.Clone(current), func(u *rules) bool { return u.place != p.rules.place })
+	if i := slices.IndexFunc(here, p.rules.same); i >= 0 {
+		return p.by(ctx, here[i], job)
+	}
+	switch {
+	case len(here) == 0 && p.rules.open():
+		return p, "" // its handler is gone, and nothing was asked of it
+	case len(here) == 1:
+		return p.by(ctx, here[0], job)
+	default:
+		return nil, dismissed // it is not known which of them it would meet: it comes again, and is asked
+	}
+}
+
+// by is the permit by some rules, if what is known of the viewer is enough; else
+// it comes again, and is asked.
+func (p *permit) by(ctx context.Context, u *rules, job joblog.Job) (*permit, parking.Reason) {
+	if p.link != "" {
+		return p.relinked(u)
+	}
+	if u.owner != "" && u.owner != p.rules.owner || u.tokens != nil && p.token == "" {
+		return nil, dismissed
+	}
+	next := *p
+	next.rules = u
+	if u.tokens == nil {
+		next.token, next.grant, next.expires = "", nil, time.Time{}
+		return &next, ""
+	}
+	if u.identity() == p.rules.identity() && u.tokens.Version() == p.version {
+		return &next, ""
+	}
+	switch err := u.verify(ctx, &next, p.token); {
+	case errors.Is(err, access.ErrUnavailable):
+		return p, "" // the keys that are known were good enough
+	case err != nil || !next.grant.Allows(job.ID):
+		return nil, expired
+	default:
+		return &next, ""
+	}
+}
+
+func (p *permit) relinked(u *rules) (*permit, parking.Reason) {
+	if u == p.rules {
+		return p, ""
+	}
+	next, err := u.linked(p.link, p.asked)
+	if err != nil {
+		return nil, expired
+	}
+	return next, ""
+}
