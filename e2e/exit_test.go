@@ -55,3 +55,23 @@ func TestDraining(t *testing.T) {
 		t.Errorf("live: %d %s", status, body)
 	}
 }
+
+// TestExitBlocked stops the server while clients take nothing of what they are
+// sent, over HTTP/1.1, TLS and HTTP/2: they are cut when the time is over, which
+// stop checks.
+func TestExitBlocked(t *testing.T) {
+	t.Parallel()
+	a, s := onSQLite(t, config{jobs: "drain_timeout 2s"})
+	a.addJob(t, "huge")
+	a.log(t, "huge", 5000, strings.Repeat("x", 4000)+" %d")
+	for range 3 {
+		for _, origin := range []string{s.http, s.https} {
+			resp := s.open(t, http.MethodGet, origin+"/jobs/huge/logs", "")
+			defer resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				t.Fatal(resp.Status)
+			}
+		}
+	}
+	s.stop(t)
+}
