@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -74,5 +76,26 @@ func TestExitBlocked(t *testing.T) {
 			}
 		}
 	}
+	s.awaitBlocked(t)
 	s.stop(t)
+}
+
+// awaitBlocked waits until the server has written nothing for a while.
+func (s *server) awaitBlocked(t *testing.T) {
+	t.Helper()
+	const still = 20
+	file := fmt.Sprintf("/proc/%d/io", s.cmd.Process.Pid)
+	before, same := "", 0
+	for deadline := time.Now().Add(patience); same < still; {
+		io, err := os.ReadFile(file)
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("the server goes on to write, %v", err)
+		}
+		_, written, _ := strings.Cut(string(io), "wchar:")
+		written, _, _ = strings.Cut(written, "\n")
+		if same++; written != before {
+			before, same = written, 0
+		}
+		wait(t.Context(), 25*time.Millisecond)
+	}
 }
