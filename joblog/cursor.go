@@ -59,7 +59,7 @@ func (c Cursor) Clip(n int64) Cursor {
 	if n >= c.N {
 		return c
 	}
-	i := c.Holes.find(n + 1)
+	i := c.Holes.past(n)
 	if i < len(c.Holes) {
 		n = min(n, c.Holes[i].Lo-1) // a hole at the top is as good as none
 	}
