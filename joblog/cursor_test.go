@@ -135,8 +135,15 @@ func TestParseCursor(t *testing.T) {
 func FuzzParseCursor(f *testing.F) {
 	const newest = "9223372036854775807"
 	for _, texts := range [][2]string{
-		{"0", "7"}, {"1042~3-k.2", "1040~0"}, {"7~0.6", "7~1"}, {newest + "~0-2", newest + "~1"}, {newest, newest + "~1y2p0ij32e8e6"},
-		{newest + "~0.1y2p0ij32e8e5", "9"}, {"x~", "1~1"}, {"100~2-2-2-2.3-2", "100~3-3.2-9"}, {"7~\u0661", "7 "},
+		{"0", "7"},
+		{"1042~3-k.2", "1040~0"},
+		{"7~0.6", "7~1"},
+		{newest + "~0-2", newest + "~1"},
+		{newest, newest + "~1y2p0ij32e8e6"},
+		{newest + "~0.1y2p0ij32e8e5", "9"},
+		{"x~", "1~1"},
+		{"100~2-2-2-2.3-2", "100~3-3.2-9"},
+		{"7~\u0661", "7 "},
 	} {
 		f.Add(texts[0], texts[1], int64(3))
 	}

@@ -61,8 +61,8 @@ func FuzzText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		frame := NewFrame(&Event{ID: 1, Message: text}, Cursor{N: 1})
 		for line, start := range map[string]string{
-			string(Text.AppendFrame(nil, &frame)):                       "",
-			string(Text.AppendEnd(nil, text, Cursor{N: 1}, Cursor{})):   "-- job ",
+			string(Text.AppendFrame(nil, &frame)):                        "",
+			string(Text.AppendEnd(nil, text, Cursor{N: 1}, Cursor{})):    "-- job ",
 			string(Text.AppendNotice(nil, Gap, "why: "+text, &Cursor{})): "-- gap: why: ",
 		} {
 			got, whole := strings.CutSuffix(line, "\n")
