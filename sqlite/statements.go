@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/caddyjobs/caddyjobs/tables"
 )
@@ -36,7 +35,7 @@ type statements struct {
 func newStatements(t tables.Tables, maxMessage int, auto, utf8 bool) *statements {
 	owner := "NULL"
 	if t.Jobs.Owner != "" {
-		owner = "{owner}"
+		owner = "j.{owner}"
 	}
 	row := "{id}, " + messageColumns(maxMessage, utf8) + ", CAST({severity} AS TEXT), +{time}"
 	top := "SELECT coalesce(max({id}), 0) FROM {events}"
@@ -68,12 +67,11 @@ func newStatements(t tables.Tables, maxMessage int, auto, utf8 bool) *statements
 		dropRows: `DELETE FROM {events} WHERE {job} = ?`,
 		dropJob:  `DELETE FROM {jobs} WHERE {jobid} = ?`,
 	}
-	text := `'` + strings.ReplaceAll(t.Events.Table, `'`, `''`) + `'`
 	for _, q := range []*string{
 		&s.jobs, &s.states, &s.oldest, &s.newest, &s.top, &s.ahead, &s.tail, &s.touched,
 		&s.hasJob, &s.addJob, &s.setState, &s.putState, &s.insert, &s.lastTime, &s.dropRows, &s.dropJob,
 	} {
-		*q = named(strings.ReplaceAll(*q, "{text}", text), t)
+		*q = named(*q, t)
 	}
 	return s
 }
