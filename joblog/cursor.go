@@ -163,7 +163,7 @@ func parseHole(s string, n, prev int64, first bool) (Range, error) {
 	}
 	h := Range{Hi: from - d}
 	h.Lo = h.Hi
-	if long {
+	if long && h.Hi > 0 { // else it is below 1 already, and subtraction might overflow
 		l, err := parseNumber(length, 36)
 		if err != nil {
 			return Range{}, err
