@@ -21,9 +21,10 @@ import (
 
 // config is what a test wants of its server.
 type config struct {
-	store  string                 // the store's lines of the Caddyfile
-	jobs   string                 // more lines of the global option
-	binary func() (string, error) // raceCaddy if nil
+	store   string                 // the store's lines of the Caddyfile
+	jobs    string                 // more lines of the global option
+	servers string                 // more lines of the servers' options
+	binary  func() (string, error) // raceCaddy if nil
 }
 
 // caddyfile is laid out for a server whose sockets are handed to it: the
@@ -36,6 +37,7 @@ const caddyfile = `
 	auto_https disable_redirects
 	servers {
 		protocols h1 h2
+		%[7]s
 	}
 	jobs {
 		parking %[6]s
@@ -92,7 +94,7 @@ func start(t *testing.T, c config) *server {
 		t.Fatal(err)
 	}
 	file := filepath.Join(s.home, "Caddyfile")
-	text := fmt.Sprintf(caddyfile, c.store, c.jobs, clients, portOf(plain), portOf(secure), *parkingFlag)
+	text := fmt.Sprintf(caddyfile, c.store, c.jobs, clients, portOf(plain), portOf(secure), *parkingFlag, c.servers)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
