@@ -2,6 +2,7 @@ package caddyjobs
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,6 +32,16 @@ func init() {
 //		linger        <duration>
 //		heartbeat     <duration>
 //		history       <size>
+//		parking       on|off
+//		stall_timeout <duration>
+//		drain_timeout <duration>
+//		limits {
+//			viewers        <number>
+//			per_address    <number>
+//			per_user       <number>
+//			per_job        <number>
+//			new_per_second <number>
+//		}
 //		demo
 //	}
 func parseApp(d *caddyfile.Dispenser, earlier any) (any, error) {
@@ -46,6 +57,9 @@ func parseApp(d *caddyfile.Dispenser, earlier any) (any, error) {
 		"heartbeat":     func() error { return parseDuration(d, &app.Heartbeat) },
 		"history":       func() error { return parseSize(d, &app.History) },
 		"parking":       func() error { return parseWord(d, &app.Parking) },
+		"stall_timeout": func() error { return parseDuration(d, &app.StallTimeout) },
+		"drain_timeout": func() error { return parseDuration(d, &app.DrainTimeout) },
+		"limits":        func() error { return parseLimits(d, &app.Limits) },
 		"demo":          func() error { return parseFlag(d, &app.Demo) },
 	}, "store")
 	if err != nil {
@@ -80,6 +94,16 @@ func parseStore(d *caddyfile.Dispenser, app *App) error {
 	return nil
 }
 
+func parseLimits(d *caddyfile.Dispenser, l *Limits) error {
+	return parseBlock(d, map[string]func() error{
+		"viewers":        func() error { return parseNumber(d, &l.Viewers) },
+		"per_address":    func() error { return parseNumber(d, &l.PerAddress) },
+		"per_user":       func() error { return parseNumber(d, &l.PerUser) },
+		"per_job":        func() error { return parseNumber(d, &l.PerJob) },
+		"new_per_second": func() error { return parseNumber(d, &l.NewPerSecond) },
+	})
+}
+
 // drivers are the names of the store drivers in this binary.
 func drivers() (names []string) {
 	for _, m := range caddy.GetModules("jobs.stores") {
@@ -96,18 +120,20 @@ func drivers() (names []string) {
 //		job     <placeholder>
 //		owner   <placeholder>
 //		cors    <origins...>
+//		allowed_hosts <names...>
 //		pending <duration>
 //	}
 func parseLogs(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next()
 	l := new(Logs)
 	return l, parseBlock(h.Dispenser, map[string]func() error{
-		"store":   func() error { return parseWord(h.Dispenser, &l.Store) },
-		"path":    func() error { return parseWord(h.Dispenser, &l.Path) },
-		"job":     func() error { return parseWord(h.Dispenser, &l.Job) },
-		"owner":   func() error { return parseWord(h.Dispenser, &l.Owner) },
-		"cors":    func() error { return parseWords(h.Dispenser, &l.CORS) },
-		"pending": func() error { return parseDuration(h.Dispenser, &l.Pending) },
+		"store":         func() error { return parseWord(h.Dispenser, &l.Store) },
+		"path":          func() error { return parseWord(h.Dispenser, &l.Path) },
+		"job":           func() error { return parseWord(h.Dispenser, &l.Job) },
+		"owner":         func() error { return parseWord(h.Dispenser, &l.Owner) },
+		"cors":          func() error { return parseWords(h.Dispenser, &l.CORS) },
+		"allowed_hosts": func() error { return parseWords(h.Dispenser, &l.AllowedHosts) },
+		"pending":       func() error { return parseDuration(h.Dispenser, &l.Pending) },
 	})
 }
 
@@ -119,17 +145,23 @@ func parseLogs(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		state_path <pattern>
 //		job        <placeholder>
 //		max_size   <size>
+//		max_event  <size>
+//		rate       <number>
+//		allowed_hosts <names...>
 //		allow      public
 //	}
 func parseIngest(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next()
 	i := new(Ingest)
 	return i, parseBlock(h.Dispenser, map[string]func() error{
-		"store":      func() error { return parseWord(h.Dispenser, &i.Store) },
-		"path":       func() error { return parseWord(h.Dispenser, &i.Path) },
-		"state_path": func() error { return parseWord(h.Dispenser, &i.StatePath) },
-		"job":        func() error { return parseWord(h.Dispenser, &i.Job) },
-		"max_size":   func() error { return parseSize(h.Dispenser, &i.MaxSize) },
+		"store":         func() error { return parseWord(h.Dispenser, &i.Store) },
+		"path":          func() error { return parseWord(h.Dispenser, &i.Path) },
+		"state_path":    func() error { return parseWord(h.Dispenser, &i.StatePath) },
+		"job":           func() error { return parseWord(h.Dispenser, &i.Job) },
+		"max_size":      func() error { return parseSize(h.Dispenser, &i.MaxSize) },
+		"max_event":     func() error { return parseSize(h.Dispenser, &i.MaxEvent) },
+		"rate":          func() error { return parseNumber(h.Dispenser, &i.Rate) },
+		"allowed_hosts": func() error { return parseWords(h.Dispenser, &i.AllowedHosts) },
 		"allow": func() error {
 			var whom string
 			if err := parseWord(h.Dispenser, &whom); err != nil {
@@ -208,6 +240,19 @@ func parseDuration(d *caddyfile.Dispenser, duration *caddy.Duration) error {
 		return d.Errf("%s: %q is not a duration above zero, such as %s", option, word, 90*time.Second)
 	}
 	*duration = caddy.Duration(parsed)
+	return nil
+}
+
+func parseNumber(d *caddyfile.Dispenser, number *int) error {
+	option, word := d.Val(), ""
+	if err := parseWord(d, &word); err != nil {
+		return err
+	}
+	parsed, err := strconv.ParseUint(word, 10, 31)
+	if err != nil || parsed == 0 {
+		return d.Errf("%s: %q is not a number above zero", option, word)
+	}
+	*number = int(parsed)
 	return nil
 }
 

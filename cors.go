@@ -53,3 +53,29 @@ func (c cors) preflight(w http.ResponseWriter, r *http.Request) bool {
 	w.WriteHeader(http.StatusNoContent)
 	return true
 }
+
+// foreign reports whether a page of an origin that is not on the list makes a
+// request with its visitor's credentials. CORS keeps such a page from reading
+// the response, but not from opening streams. To follow a link is not foreign.
+func (c cors) foreign(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if !credentialed(r) || slices.Contains(c, origin) {
+		return false
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return false
+	case "": // no browser, or an old one
+		u, err := url.Parse(origin)
+		return origin != "" && (err != nil || u.Host != r.Host)
+	default:
+		return r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document"
+	}
+}
+
+// credentialed reports whether a request has credentials of a kind that
+// browsers send by themselves.
+func credentialed(r *http.Request) bool {
+	return r.Header.Get("Cookie") != "" || r.Header.Get("Authorization") != "" || replace(r, userPlaceholder) != "" ||
+		r.TLS != nil && len(r.TLS.PeerCertificates) > 0
+}

@@ -1,10 +1,12 @@
 package caddyjobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -42,11 +44,16 @@ type Logs struct {
 	// CORS are the origins of other sites whose pages may read the streams,
 	// such as https://app.example.com. Default: none.
 	CORS []string `json:"cors,omitempty"`
+	// AllowedHosts are the names of hosts that are answered to, without port. They
+	// are for sites that answer to all names, against pages whose own name leads
+	// here (DNS rebinding). Default: all that the site has.
+	AllowedHosts []string `json:"allowed_hosts,omitempty"`
 	// Pending is how long a request for a job that does not exist waits for it
 	// to appear. Default: 0, it is refused with 404 at once.
 	Pending caddy.Duration `json:"pending,omitempty"`
 
-	app *App
+	app   *App
+	rules *rules
 }
 
 // CaddyModule describes the module.
@@ -64,16 +71,20 @@ func (l *Logs) Provision(ctx caddy.Context) (err error) {
 	if l.app, err = jobsApp(ctx, l.Store); err != nil {
 		return err
 	}
+	listens := ""
 	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
+		listens = strings.Join(server.Listen, " ")
 		server.RegisterConnContext(parking.ConnContext)
 		// With the default grace period a server waits for its last request for
 		// ever, and tells nobody but these.
 		server.RegisterOnShutdown(func() {
 			if caddy.Exiting() {
-				drainAll()
+				drainAll(time.Duration(l.app.DrainTimeout))
 			}
 		})
 	}
+	l.rules = &rules{place: fmt.Sprintf("%q", []string{listens, l.Path, l.Job}), owner: l.Owner}
+	l.app.expect(l.Store, l.rules)
 	return nil
 }
 
@@ -101,6 +112,9 @@ func (l *Logs) Validate() error {
 	if l.Owner != "" && !l.app.hasOwners(l.Store) {
 		return errors.New("owner: the store's jobs have none; name the column in the store: jobs { owner <column> }")
 	}
+	if err := hosts(l.AllowedHosts).validate(); err != nil {
+		return err
+	}
 	return cors(l.CORS).validate()
 }
 
@@ -115,10 +129,16 @@ func (l *Logs) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}
 	cors(l.CORS).allow(w, r)
 	q, refused := parseRequest(r)
-	if refused == nil {
+	switch {
+	case !hosts(l.AllowedHosts).allow(r):
+		refused = misdirected()
+	case cors(l.CORS).foreign(r):
+		refused = &refusal{http.StatusForbidden, "pages of this origin may not watch with their visitors' credentials; name it with cors", "origin"}
+	case refused == nil:
 		refused = l.serve(w, r, q, id)
 	}
 	if refused != nil {
+		metrics.refused(refused)
 		refused.write(w, q.opts.Format)
 	}
 	return nil
@@ -136,35 +156,67 @@ func (l *Logs) jobID(r *http.Request) (id string, ok bool) {
 func (l *Logs) serve(w http.ResponseWriter, r *http.Request, q *request, id string) *refusal {
 	h, err := l.app.lease(l.Store)
 	if err != nil {
-		return &refusal{reason: err.Error()}
+		return &refusal{reason: err.Error(), kind: "store"}
 	}
-	if !admit() {
+	v := l.viewer(h, q, clientOf(r, cmp.Or(l.Job, l.Path)))
+	if refused := everyone.enter(v, &l.app.Limits); refused != nil {
 		h.release()
-		return &refusal{reason: "there are as many viewers as this server can have"}
+		return refused
 	}
 	over := true
 	defer func() {
 		if over {
-			dismiss()
+			everyone.leave(v)
 			h.release()
 		}
 	}()
-	defer liftTimeouts(w, r)()
-	var job joblog.Job
-	aside(func() { job, err = l.find(r, h, id) })
-	if err != nil {
-		return l.refuse(err)
+	limit, done := liftTimeouts(w, r)
+	defer done()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	v.cut.Store(new(func() {
+		cancel()
+		limit.cut()
+	}))
+	defer v.cut.Store(nil)
+	if refused := l.admit(ctx, r, v, id); refused != nil {
+		return refused
 	}
 	if r.Method == http.MethodHead {
 		setStreamHeaders(w, q.opts.Format)
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	v := &viewer{hub: h, job: job, request: *q, heartbeat: time.Duration(l.app.Heartbeat), parking: l.app.parking()}
-	if over, err = v.serve(r.Context(), w, r); err != nil {
+	if over, err = v.serve(ctx, w, r, limit); err != nil {
 		return l.refuse(err)
 	}
 	return nil
+}
+
+// viewer is one who is yet to be let in.
+func (l *Logs) viewer(h *hub, q *request, c client) *viewer {
+	return &viewer{
+		hub: h, request: *q, client: c, begun: time.Now(), heartbeat: time.Duration(l.app.Heartbeat), stall: time.Duration(l.app.StallTimeout),
+		parking: l.app.parking(),
+	}
+}
+
+// admit finds the job, and lets the viewer see it if it may.
+func (l *Logs) admit(ctx context.Context, r *http.Request, v *viewer, id string) (refused *refusal) {
+	if refused := l.app.Limits.newcomer(); refused != nil {
+		return refused
+	}
+	p, refused := l.rules.admit(r)
+	if refused != nil {
+		return refused
+	}
+	v.permit.Store(p)
+	var err error
+	aside(func() { v.job, err = l.find(ctx, v.hub, id, p) })
+	if err != nil {
+		return l.refuse(err)
+	}
+	return everyone.settle(v, &l.app.Limits)
 }
 
 var errNotFound = errors.New("there is no such job")
@@ -173,38 +225,37 @@ var errNotFound = errors.New("there is no such job")
 // An unknown job and one of somebody else look the same.
 func (l *Logs) refuse(err error) *refusal {
 	if errors.Is(err, errNotFound) {
-		return &refusal{http.StatusNotFound, err.Error()}
+		return &refusal{http.StatusNotFound, err.Error(), "not found"}
 	}
-	return &refusal{reason: "the logs cannot be read at the moment"} // the log of the hub says why
+	return &refusal{reason: "the logs cannot be read at the moment", kind: "store"} // the log of the hub says why
 }
 
 // find looks up the job, and waits for it if it may yet appear. It returns
-// errNotFound if there is none that the client may see, errStoreDown, and the
-// request's error.
-func (l *Logs) find(r *http.Request, h *hub, id string) (joblog.Job, error) {
+// errNotFound if there is none that the client may see, errStoreDown, and ctx's
+// error.
+func (l *Logs) find(ctx context.Context, h *hub, id string, p *permit) (joblog.Job, error) {
 	if !possible(id) {
 		return joblog.Job{}, errNotFound
 	}
-	owner := replace(r, l.Owner)
-	if l.Owner != "" && owner == "" {
-		return joblog.Job{}, errNotFound
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), time.Duration(l.Pending))
+	ask := p.ask(id)
+	patience, cancel := context.WithTimeout(ctx, time.Duration(l.Pending))
 	defer cancel()
 	for {
-		job, ok, err := h.lookup.job(r.Context(), id)
+		job, ok, err := h.lookup.job(ctx, ask)
 		switch {
 		case err != nil:
 			return job, err
-		case ok && (l.Owner == "" || job.Owner == owner):
+		case ok && p.allows(job): // the store has compared the owner, too
 			return job, nil
-		case ctx.Err() != nil:
+		case patience.Err() != nil:
 			return job, errNotFound
+		case !h.closes().IsZero():
+			return job, errStoreDown // the client comes again, elsewhere
 		}
 		// All who wait ask at the same moment, and so in the same query.
 		interval := min(h.tunables.Load().interval, pendingInterval)
 		now := time.Now()
-		pause(ctx, now.Truncate(interval).Add(interval).Sub(now))
+		pause(patience, now.Truncate(interval).Add(interval).Sub(now))
 	}
 }
 

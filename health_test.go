@@ -26,16 +26,18 @@ func TestUnserved(t *testing.T) {
 		s.write("a")
 		s.write("b")
 		s.deny = map[string]error{"a": fmt.Errorf("%w: it takes too long", joblog.ErrUnserved)}
-		job, _, err := h.lookup.job(t.Context(), "a")
+		job, _, err := h.lookup.job(t.Context(), joblog.Ask{ID: "a", AnyOwner: true})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		w := httptest.NewRecorder()
-		v := &viewer{hub: h, job: job, request: request{opts: joblog.Options{Tail: -1}}, heartbeat: 15 * time.Second}
+		v := &viewer{hub: h, job: job, request: request{opts: joblog.Options{Tail: -1}}, heartbeat: 15 * time.Second, stall: time.Minute}
+		v.permit.Store(&permit{rules: new(rules)})
 		ended := make(chan error)
 		go func() {
-			_, err := v.serve(ctx, w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody))
+			_, err := v.serve(ctx, w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody),
+				newLateDeadline(w, http.NewResponseController(w)))
 			ended <- err
 		}()
 		elapse(time.Minute)

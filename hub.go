@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,21 +43,26 @@ type hub struct {
 	work  sync.WaitGroup
 
 	mu      sync.Mutex
+	members []*tunables         // of the running configs that use the hub; the last one's hold
 	watched map[string]*watched // by job
 	live    int                 // how many of them have not ended
 	changed bool                // watched changed since the poller looked
 	others  chan struct{}       // closed when watched changes; nil if nobody waits for that
 	ask     []string            // jobs whose states may have changed
 	waiting *pass               // of the viewers that came since the last tick began
-	apps    int                 // how many running configs use the hub
-	drain   chan struct{}       // closed when streams are to end
+	summons chan struct{}       // closed, and replaced, when streams are to look whether they are to end
+	closing time.Time           // when the last of them is to end; zero if they are to go on
 }
 
 // tunables are settings that a config reload changes in place.
 type tunables struct {
-	interval time.Duration // between polls
-	linger   time.Duration // of emitters after the end of their job
-	history  int           // bytes of all rings and sheets together
+	name      string        // of the store
+	interval  time.Duration // between polls
+	linger    time.Duration // of emitters after the end of their job
+	heartbeat time.Duration // after which viewers' permits are looked at again
+	history   int           // bytes of all rings and sheets together
+	drain     time.Duration // in which all streams are to end, if they are to
+	rules     []*rules      // of the handlers
 }
 
 // lease returns the hub of a driver, making it if there is none. It must be
@@ -79,7 +85,7 @@ func (h *hub) release() {
 func newHub(key string, driver joblog.Driver) *hub {
 	h := &hub{
 		key: key, log: slog.New(logHandler{}), wake: make(chan struct{}, 1),
-		watched: map[string]*watched{}, drain: make(chan struct{}),
+		watched: map[string]*watched{}, summons: make(chan struct{}),
 	}
 	h.life, h.end = context.WithCancel(context.Background())
 	h.store = driver.Open(h.log)
@@ -88,7 +94,7 @@ func newHub(key string, driver joblog.Driver) *hub {
 	h.shelf = &shelf{jobs: map[string][]*slot{}, run: h.work.Go, bound: defaultHistory, read: func(job string, after, upTo int64) (joblog.Page, error) {
 		return h.Read(h.life, joblog.Query{Job: job, After: joblog.Cursor{N: after}, UpTo: joblog.Cursor{N: upTo}})
 	}}
-	h.tunables.Store(&tunables{interval: defaultPollInterval, linger: defaultLinger, history: defaultHistory})
+	h.tunables.Store(&tunables{interval: defaultPollInterval, linger: defaultLinger, heartbeat: defaultHeartbeat, history: defaultHistory})
 	h.position.Store(new(joblog.Cursor))
 	return h
 }
@@ -106,58 +112,35 @@ func (h *hub) Destruct() error {
 	return h.store.Close()
 }
 
-// join counts an app among the hub's, whose settings hold from now on.
-func (h *hub) join(t tunables) {
-	h.tunables.Store(&t)
-	h.shelf.fit(t.history)
+// join counts a config among the hub's, whose settings hold from now on.
+func (h *hub) join(t *tunables) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.apps++
-	select {
-	case <-h.drain: // by an earlier config; its streams have this channel, or will
-		h.drain = make(chan struct{})
-	default:
-	}
+	h.members = append(h.members, t)
+	h.closing = time.Time{}
+	h.adopt(t)
 }
 
-// leave ends an app's use. If it was the last one, no config has the store any
-// more, and its streams are to end.
-func (h *hub) leave() {
+// adopt makes settings hold. The caller holds mu.
+func (h *hub) adopt(t *tunables) {
+	h.tunables.Store(t)
+	h.shelf.fit(t.history)
+}
+
+// leave ends a config's use. Those of the newest one that is left hold, which
+// is an older one if this has failed to start. If it was the last, no config
+// has the store any more, and its streams are to end.
+func (h *hub) leave(t *tunables) {
 	h.mu.Lock()
-	h.apps--
-	last := h.apps == 0
+	h.members = slices.DeleteFunc(h.members, func(have *tunables) bool { return have == t })
+	last := len(h.members) == 0
+	if !last {
+		h.adopt(h.members[len(h.members)-1])
+	}
 	h.mu.Unlock()
 	if last {
-		h.close()
+		h.close(t.drain)
 	}
-}
-
-// close asks all streams to end.
-func (h *hub) close() {
-	h.mu.Lock()
-	select {
-	case <-h.drain:
-	default:
-		close(h.drain)
-	}
-	h.mu.Unlock()
-	lot().Sweep()
-}
-
-// draining returns a channel that is closed when streams are to end.
-func (h *hub) draining() <-chan struct{} {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.drain
-}
-
-// drainAll asks the streams of all stores to end: the process is to exit, and
-// some may be of configs that are gone.
-func drainAll() {
-	hubs.Range(func(_, value any) bool {
-		value.(*hub).close()
-		return true
-	})
 }
 
 // Position is where the tail of the store stood after the last tick.
@@ -192,9 +175,9 @@ func (h *hub) newest(ctx context.Context) (id int64, ok bool, err error) {
 	return id, true, err
 }
 
-func (h *hub) jobs(ids []string) (jobs map[string]joblog.Job, err error) {
+func (h *hub) jobs(asks []joblog.Ask) (jobs map[joblog.Ask]joblog.Job, err error) {
 	err = h.call(h.life, func(ctx context.Context) (err error) {
-		jobs, err = h.store.Jobs(ctx, ids)
+		jobs, err = h.store.Jobs(ctx, asks)
 		return err
 	})
 	return jobs, err

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -20,6 +20,7 @@ import (
 const (
 	defaultStatePath = "/jobs/{id}/state"
 	defaultMaxSize   = 8 << 20
+	defaultMaxEvent  = 1 << 20
 	maxKey           = 255 // bytes of an Idempotency-Key
 )
 
@@ -46,11 +47,23 @@ type Ingest struct {
 	// MaxSize is the size of the largest body taken, in bytes. Default: 8388608
 	// (8 MiB).
 	MaxSize int64 `json:"max_size,omitempty"`
+	// MaxEvent is the size of the largest message taken, in bytes. Default:
+	// 1048576 (1 MiB), which is also what viewers are shown of one.
+	MaxEvent int64 `json:"max_event,omitempty"`
+	// Rate is how many events a second are taken from one user, or, where nobody
+	// is authenticated, from one client address or /64 of IPv6; as many may come
+	// at once. More are refused with 429. Default: no limit.
+	Rate int `json:"rate,omitempty"`
+	// AllowedHosts are the names of hosts that are answered to, without port, as
+	// with jobs_logs. Default: all that the site has; but only localhost and
+	// loopback addresses for browsers on this machine.
+	AllowedHosts []string `json:"allowed_hosts,omitempty"`
 	// Public takes events and states from anybody. Default: false.
 	Public bool `json:"public,omitempty"`
 
-	app *App
-	log *zap.Logger
+	app   *App
+	log   *zap.Logger
+	rates *rates
 }
 
 // CaddyModule describes the module.
@@ -72,6 +85,10 @@ func (i *Ingest) Provision(ctx caddy.Context) (err error) {
 	if i.MaxSize == 0 {
 		i.MaxSize = defaultMaxSize
 	}
+	if i.MaxEvent == 0 {
+		i.MaxEvent = defaultMaxEvent
+	}
+	i.rates = newRates(i.Rate)
 	i.log = ctx.Logger()
 	i.app, err = jobsApp(ctx, i.Store)
 	return err
@@ -81,6 +98,12 @@ func (i *Ingest) Provision(ctx caddy.Context) (err error) {
 func (i *Ingest) Validate() error {
 	if i.MaxSize < 0 {
 		return fmt.Errorf("max_size is %d bytes; it must not be negative", i.MaxSize)
+	}
+	if i.MaxEvent < 0 || i.Rate < 0 {
+		return errors.New("max_event and rate must not be negative")
+	}
+	if err := hosts(i.AllowedHosts).validate(); err != nil {
+		return err
 	}
 	if err := pattern(i.Path).validate(); err != nil {
 		return err
@@ -142,6 +165,9 @@ func (i *Ingest) serve(w http.ResponseWriter, r *http.Request, job string,
 	return take(r, job, body)
 }
 
+// errTooLarge is wrapped where an event is larger than what is taken.
+var errTooLarge = errors.New("too large")
+
 func (i *Ingest) takeEvents(r *http.Request, job string, body []byte) (any, error) {
 	key := r.Header.Get("Idempotency-Key")
 	if len(key) > maxKey {
@@ -149,6 +175,14 @@ func (i *Ingest) takeEvents(r *http.Request, job string, body []byte) (any, erro
 	}
 	events, err := parseEvents(r.Header, body)
 	if err != nil {
+		return nil, err
+	}
+	for n := range events {
+		if len(events[n].Message) > int(i.MaxEvent) {
+			return nil, fmt.Errorf("%w: the message of event %d has more than %d bytes", errTooLarge, n+1, i.MaxEvent)
+		}
+	}
+	if err := i.rates.take(clientOf(r, ""), len(events)); err != nil {
 		return nil, err
 	}
 	ids, err := i.app.append(r.Context(), i.Store, joblog.Batch{Job: job, Events: events, Key: key, Digest: digest(job, body)})
@@ -171,48 +205,22 @@ func (i *Ingest) takeState(r *http.Request, job string, body []byte) (any, error
 	return state, i.app.SetState(r.Context(), i.Store, job, state.State)
 }
 
-// errForbidden is wrapped where a client may not send anything.
-var errForbidden = errors.New("not allowed")
-
-// admit returns errForbidden unless the client may send events and states.
-func (i *Ingest) admit(r *http.Request) error {
-	// A page of another site must not write through its visitor's browser.
-	if err := http.NewCrossOriginProtection().Check(r); err != nil {
-		return fmt.Errorf("%w: %w", errForbidden, err)
-	}
-	if i.Public || isLocal(r) {
-		return nil
-	}
-	if user := replace(r, "{http.auth.user.id}"); user != "" {
-		return nil
-	}
-	return fmt.Errorf("%w: events are taken from this machine and from authenticated users; put an authentication handler before jobs_ingest, or say allow public", errForbidden)
-}
-
-// isLocal reports whether a request comes from this machine, and not through
-// a proxy on it that serves strangers.
-func isLocal(r *http.Request) bool {
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip"} {
-		if r.Header.Get(name) != "" {
-			return false
-		}
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr == "" || r.RemoteAddr == "@" // a unix socket's peer has no address
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
-}
-
 // refuse says why a request was not taken. Nothing of it is stored.
 func (i *Ingest) refuse(w http.ResponseWriter, err error) {
 	var tooLarge *http.MaxBytesError
+	var tooFast *tooFastError
 	status := http.StatusServiceUnavailable
 	switch {
 	case errors.As(err, &tooLarge):
 		status = http.StatusRequestEntityTooLarge
 		err = fmt.Errorf("the body is larger than %d bytes; send less at a time", tooLarge.Limit)
+	case errors.Is(err, errTooLarge):
+		status = http.StatusRequestEntityTooLarge
+	case errors.As(err, &tooFast):
+		status = http.StatusTooManyRequests
+		w.Header().Set("Retry-After", strconv.Itoa(tooFast.seconds))
+	case errors.Is(err, errMisdirected):
+		status = http.StatusMisdirectedRequest
 	case errors.Is(err, errForbidden):
 		status = http.StatusForbidden
 	case errors.Is(err, errMediaType):

@@ -1,6 +1,7 @@
 package caddyjobs
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -118,18 +119,25 @@ func TestIngestIn(t *testing.T) {
 		user       string
 		public     bool
 		in         bool
+		host       string
+		allowed    []string
 	}{
-		{"this machine", "127.0.0.1:1", nil, "", false, true},
-		{"this machine, IPv6", "[::1]:1", nil, "", false, true},
-		{"a unix socket", "@", nil, "", false, true},
-		{"a stranger", "192.0.2.1:1", nil, "", false, false},
-		{"a stranger through a proxy here", "127.0.0.1:1", http.Header{"X-Forwarded-For": {"192.0.2.1"}}, "", false, false},
-		{"a stranger who lies", "192.0.2.1:1", http.Header{"X-Forwarded-For": {"127.0.0.1"}}, "", false, false},
-		{"a user", "192.0.2.1:1", nil, "ann", false, true},
-		{"anybody", "192.0.2.1:1", nil, "", true, true},
-		{"a page of another site, in a browser here", "127.0.0.1:1", http.Header{"Sec-Fetch-Site": {"cross-site"}}, "", true, false},
-		{"the same, in an old browser", "127.0.0.1:1", http.Header{"Origin": {"https://evil.org"}}, "", true, false},
-		{"a page of this site", "127.0.0.1:1", http.Header{"Sec-Fetch-Site": {"same-origin"}}, "", false, true},
+		{"this machine", "127.0.0.1:1", nil, "", false, true, "", nil},
+		{"this machine, IPv6", "[::1]:1", nil, "", false, true, "", nil},
+		{"a unix socket", "@", nil, "", false, true, "", nil},
+		{"a stranger", "192.0.2.1:1", nil, "", false, false, "", nil},
+		{"a stranger through a proxy here", "127.0.0.1:1", http.Header{"X-Forwarded-For": {"192.0.2.1"}}, "", false, false, "", nil},
+		{"a stranger who lies", "192.0.2.1:1", http.Header{"X-Forwarded-For": {"127.0.0.1"}}, "", false, false, "", nil},
+		{"a user", "192.0.2.1:1", nil, "ann", false, true, "", nil},
+		{"anybody", "192.0.2.1:1", nil, "", true, true, "", nil},
+		{"a page of another site, in a browser here", "127.0.0.1:1", http.Header{"Sec-Fetch-Site": {"cross-site"}}, "", true, false, "", nil},
+		{"the same, in an old browser", "127.0.0.1:1", http.Header{"Origin": {"https://evil.org"}}, "", true, false, "", nil},
+		{"a page of this site", "127.0.0.1:1", http.Header{"Sec-Fetch-Site": {"same-origin"}}, "", false, true, "", nil},
+		{"a page whose name leads here", "127.0.0.1:1", http.Header{"Sec-Fetch-Site": {"same-origin"}}, "", false, false, "evil.org:8080", nil},
+		{"the same, in an old browser", "127.0.0.1:1", http.Header{"Origin": {"http://evil.org:8080"}}, "", false, false, "evil.org:8080", nil},
+		{"a page of a name that is allowed", "127.0.0.1:1", http.Header{"Sec-Fetch-Site": {"same-origin"}}, "", false, true, "ci.lan:80", []string{"ci.lan"}},
+		{"a name that is not", "127.0.0.1:1", nil, "", false, false, "evil.org", []string{"ci.lan"}},
+		{"a user, at a name that is not", "192.0.2.1:1", nil, "ann", false, false, "evil.org", []string{"ci.lan"}},
 	} {
 		repl := caddy.NewReplacer()
 		if c.user != "" {
@@ -137,9 +145,9 @@ func TestIngestIn(t *testing.T) {
 		}
 		r := httptest.NewRequest(http.MethodPost, "http://site/jobs/1/logs", nil)
 		r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl))
-		r.RemoteAddr = c.peer
+		r.RemoteAddr, r.Host = c.peer, cmp.Or(c.host, "localhost:8080")
 		maps.Copy(r.Header, c.header)
-		if err := (&Ingest{Public: c.public}).admit(r); (err == nil) != c.in {
+		if err := (&Ingest{Public: c.public, AllowedHosts: c.allowed}).admit(r); (err == nil) != c.in {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

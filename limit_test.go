@@ -28,10 +28,10 @@ func TestFiles(t *testing.T) {
 func TestTooMany(t *testing.T) {
 	s := newSite(t, sqliteStore, both)
 	s.post(t, "job", "one")
-	eventually(t, "earlier streams are gone", func() bool { return streams.open.Load() == 0 })
-	most := streams.most
-	streams.most = func() int64 { return 2 }
-	defer func() { streams.most = most }()
+	eventually(t, "earlier streams are gone", func() bool { return everyone.count() == 0 })
+	most := everyone.most
+	everyone.most = func() int { return 2 }
+	defer func() { everyone.most = most }()
 	first, second := s.get(t, "/jobs/job/logs"), s.get(t, "/jobs/job/logs?format=text")
 	first.until("caught_up")
 	second.until("one")
@@ -43,6 +43,6 @@ func TestTooMany(t *testing.T) {
 		t.Errorf("%d %v", st.status, st.header)
 	}
 	first.close()
-	eventually(t, "there is room again", func() bool { return streams.open.Load() == 1 })
+	eventually(t, "there is room again", func() bool { return everyone.count() == 1 })
 	s.get(t, "/jobs/job/logs").until("caught_up")
 }

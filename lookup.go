@@ -13,7 +13,7 @@ import (
 // others are gathered into the next one: a thousand viewers who come at once
 // are two questions.
 type lookup struct {
-	ask func(ids []string) (map[string]joblog.Job, error)
+	ask func([]joblog.Ask) (map[joblog.Ask]joblog.Job, error)
 	run func(func()) // starts a goroutine
 
 	mu   sync.Mutex
@@ -22,33 +22,33 @@ type lookup struct {
 }
 
 type question struct {
-	ids  map[string]struct{}
+	asks map[joblog.Ask]struct{}
 	done chan struct{} // closed once the answer is there
-	jobs map[string]joblog.Job
+	jobs map[joblog.Ask]joblog.Job
 	err  error
 }
 
-// job looks up one job; ok is false if there is none. Its errors are those of
-// ask, and ctx's.
-func (l *lookup) job(ctx context.Context, id string) (job joblog.Job, ok bool, err error) {
-	q := l.join(id)
+// job looks up one job; ok is false if there is none that is the owner's. Its
+// errors are those of ask, and ctx's.
+func (l *lookup) job(ctx context.Context, ask joblog.Ask) (job joblog.Job, ok bool, err error) {
+	q := l.join(ask)
 	select {
 	case <-q.done:
-		job, ok = q.jobs[id]
+		job, ok = q.jobs[ask]
 		return job, ok, q.err
 	case <-ctx.Done():
 		return job, false, ctx.Err()
 	}
 }
 
-// join adds an id to the next question.
-func (l *lookup) join(id string) *question {
+// join adds to the next question.
+func (l *lookup) join(ask joblog.Ask) *question {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.next == nil {
-		l.next = &question{ids: map[string]struct{}{}, done: make(chan struct{})}
+		l.next = &question{asks: map[joblog.Ask]struct{}{}, done: make(chan struct{})}
 	}
-	l.next.ids[id] = struct{}{}
+	l.next.asks[ask] = struct{}{}
 	if !l.busy {
 		l.busy = true
 		l.run(l.answer)
@@ -59,7 +59,7 @@ func (l *lookup) join(id string) *question {
 // answer asks until there are no questions.
 func (l *lookup) answer() {
 	for q := l.take(); q != nil; q = l.take() {
-		q.jobs, q.err = l.ask(slices.Collect(maps.Keys(q.ids)))
+		q.jobs, q.err = l.ask(slices.Collect(maps.Keys(q.asks)))
 		close(q.done)
 	}
 }

@@ -13,9 +13,10 @@ import (
 var metrics = newMetrics()
 
 type collectors struct {
-	open  prometheus.Gauge
-	ended *prometheus.CounterVec
-	all   []prometheus.Collector
+	open           *prometheus.GaugeVec
+	ended, refuses *prometheus.CounterVec
+	resumes, gaps  prometheus.Counter
+	all            []prometheus.Collector
 
 	// What goroutines sent. The lot counts what it sends.
 	bytes, events atomic.Int64
@@ -24,11 +25,17 @@ type collectors struct {
 func newMetrics() *collectors {
 	const space = "caddyjobs"
 	m := &collectors{
-		open:  prometheus.NewGauge(prometheus.GaugeOpts{Namespace: space, Name: "streams", Help: "Streams that are open."}),
-		ended: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: space, Name: "streams_ended_total", Help: "Streams that have ended, by reason."}, []string{"reason"}),
+		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: space, Name: "streams", Help: "Streams that are open, by protocol and path."},
+			[]string{"protocol", "path"}),
+		ended: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: space, Name: "streams_ended_total", Help: "Streams that have ended, by reason."},
+			[]string{"reason"}),
+		refuses: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: space, Name: "refusals_total", Help: "Requests that got no stream, by reason."},
+			[]string{"reason"}),
+		resumes: prometheus.NewCounter(prometheus.CounterOpts{Namespace: space, Name: "resumes_total", Help: "Streams of clients that came again with a cursor."}),
+		gaps:    prometheus.NewCounter(prometheus.CounterOpts{Namespace: space, Name: "gaps_total", Help: "Times that a client was told that its cursor does not hold."}),
 	}
 	m.all = []prometheus.Collector{
-		m.open, m.ended,
+		m.open, m.ended, m.refuses, m.resumes, m.gaps,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: space, Name: "streams_parked", Help: "Streams that are open and have no goroutine."},
 			func() float64 { return float64(lot().Counts().Parked) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: space, Name: "sent_bytes_total", Help: "Bytes of bodies that streams were sent."},
@@ -38,6 +45,9 @@ func newMetrics() *collectors {
 	}
 	return m
 }
+
+// refused counts a request that gets no stream.
+func (m *collectors) refused(e *refusal) { m.refuses.WithLabelValues(e.kind).Inc() }
 
 // register makes a config's registry show them.
 func (m *collectors) register(r prometheus.Registerer) error {

@@ -5,6 +5,7 @@
 package caddyjobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,8 @@ const (
 	defaultLinger       = 60 * time.Second
 	defaultHeartbeat    = 15 * time.Second
 	defaultHistory      = 64 << 20
+	defaultStallTimeout = 5 * time.Minute
+	defaultDrainTimeout = 10 * time.Second
 )
 
 func init() { caddy.RegisterModule(new(App)) }
@@ -54,13 +57,24 @@ type App struct {
 	// most of their memory: on or off. It needs Linux, and no middleware that
 	// changes bodies; other streams keep their goroutine. Default: on.
 	Parking string `json:"parking,omitempty"`
+	// Limits bound how many viewers there may be. Default: as many as the limit
+	// of open files allows.
+	Limits Limits `json:"limits,omitzero"`
+	// StallTimeout is how long a client may take nothing of what it is sent: its
+	// stream is then cut, and goes on when the client comes again. Default: 5m;
+	// at least 1s.
+	StallTimeout caddy.Duration `json:"stall_timeout,omitempty"`
+	// DrainTimeout is the time in which all streams end when the server exits,
+	// one after the other; few end at once. Default: 10s; at least 1s.
+	DrainTimeout caddy.Duration `json:"drain_timeout,omitempty"`
 	// Demo makes a job named demo in the default store, which must be one that
 	// makes its own tables: it writes lines, completes, and begins anew.
 	// Default: false.
 	Demo bool `json:"demo,omitempty"`
 
 	drivers map[string]joblog.Driver
-	held    []*hub
+	rules   map[string][]*rules // of the handlers, by store
+	held    []lent
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }
@@ -73,6 +87,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision loads the stores' drivers and sets the defaults. It opens nothing.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.setDefaults()
+	a.Limits.provision()
 	if err := metrics.register(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
@@ -113,6 +128,12 @@ func (a *App) setDefaults() {
 	if a.Parking == "" {
 		a.Parking = "on"
 	}
+	if a.StallTimeout == 0 {
+		a.StallTimeout = caddy.Duration(defaultStallTimeout)
+	}
+	if a.DrainTimeout == 0 {
+		a.DrainTimeout = caddy.Duration(defaultDrainTimeout)
+	}
 }
 
 func (a *App) parking() bool { return a.Parking == "on" }
@@ -130,10 +151,20 @@ func (a *App) Validate() error {
 		return fmt.Errorf("history is %d bytes; it must not be negative", a.History)
 	case a.Parking != "on" && a.Parking != "off":
 		return fmt.Errorf("parking is %q; it must be on or off", a.Parking)
+	case time.Duration(a.StallTimeout) < time.Second:
+		return fmt.Errorf("stall_timeout is %s; it must be at least 1s", time.Duration(a.StallTimeout))
+	case time.Duration(a.DrainTimeout) < time.Second:
+		return fmt.Errorf("drain_timeout is %s; it must be at least 1s", time.Duration(a.DrainTimeout))
 	case a.Demo && a.drivers[defaultStore] == nil:
 		return errors.New("demo needs a store named default")
 	}
-	return nil
+	return a.Limits.validate()
+}
+
+// lent is a hub that a running config uses, and how.
+type lent struct {
+	hub  *hub
+	with *tunables
 }
 
 // Start takes up the stores, so that they outlive the previous config's end.
@@ -144,12 +175,17 @@ func (a *App) Start() error {
 		if err != nil {
 			return err
 		}
-		a.held = append(a.held, h)
-		h.join(tunables{
-			interval: time.Duration(a.PollInterval),
-			linger:   time.Duration(a.Linger),
-			history:  int(a.History) / len(a.drivers),
-		})
+		t := &tunables{
+			name:      name,
+			interval:  time.Duration(a.PollInterval),
+			linger:    time.Duration(a.Linger),
+			heartbeat: time.Duration(a.Heartbeat),
+			history:   int(a.History) / len(a.drivers),
+			drain:     time.Duration(a.DrainTimeout),
+			rules:     a.rules[name],
+		}
+		a.held = append(a.held, lent{h, t})
+		h.join(t)
 	}
 	if limit, known := openFiles(); known {
 		if advice := adviseFiles(limit); advice != "" {
@@ -174,13 +210,19 @@ func (a *App) lease(name string) (*hub, error) {
 	return lease(driver)
 }
 
+// expect tells the app of a handler of a store, empty for the default one.
+func (a *App) expect(store string, u *rules) {
+	if a.rules == nil {
+		a.rules = map[string][]*rules{}
+	}
+	store = cmp.Or(store, defaultStore)
+	a.rules[store] = append(a.rules[store], u)
+}
+
 // driver is the driver of a store by its name, empty for the default one; nil
 // if there is none.
 func (a *App) driver(name string) joblog.Driver {
-	if name == "" {
-		name = defaultStore
-	}
-	return a.drivers[name]
+	return a.drivers[cmp.Or(name, defaultStore)]
 }
 
 // Stop ends the demo and, if the process is to exit, asks all streams to end.
@@ -191,23 +233,20 @@ func (a *App) Stop() error {
 	}
 	a.running.Wait()
 	if caddy.Exiting() {
-		drainAll()
+		drainAll(time.Duration(a.DrainTimeout))
 		select {
 		case <-detached.none():
-		case <-time.After(drainSpread + drainSlack):
+		case <-time.After(time.Duration(a.DrainTimeout)):
 		}
 	}
 	return nil
 }
 
-// drainSlack is how long clients may take to hear that the server goes away.
-const drainSlack = 2 * time.Second
-
 // Cleanup gives the stores back. Streams that are still open hold theirs.
 func (a *App) Cleanup() error {
 	for _, h := range a.held {
-		h.leave()
-		h.release()
+		h.hub.leave(h.with)
+		h.hub.release()
 	}
 	a.held = nil
 	return nil

@@ -3,7 +3,6 @@ package caddyjobs
 import (
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
 	"github.com/caddyjobs/caddyjobs/parking"
@@ -26,7 +25,7 @@ const firstPart = 64 << 10
 func (v *viewer) parks(w http.ResponseWriter, r *http.Request) func(joblog.State) bool {
 	able := v.parking && r.ProtoMajor == 1 // others share their connection
 	return func(state joblog.State) bool {
-		if !able || state != joblog.Idle && v.sent < firstPart {
+		if !able || state != joblog.Idle && v.sent.Load() < firstPart {
 			return false
 		}
 		able = false
@@ -36,6 +35,7 @@ func (v *viewer) parks(w http.ResponseWriter, r *http.Request) func(joblog.State
 			return false
 		}
 		v.conn, v.out = conn, conn
+		v.wire.Store(conn)
 		return true
 	}
 }
@@ -61,33 +61,14 @@ func (v *viewer) Resume() {
 	case hungUp:
 		lot().Abandon(v, v.stream, v.conn, parking.HungUp)
 	default:
-		lot().Finish(v, v.stream, v.conn, reasons[out])
+		lot().Finish(v, v.stream, v.conn, v.reason(out))
 	}
-}
-
-// Tick says what is due on a parked stream.
-func (v *viewer) Tick(b []byte, silent time.Duration) (said []byte, next time.Duration, last bool) {
-	select {
-	case <-v.drain:
-		v.expectBye()
-	default:
-	}
-	if !v.byeAt.IsZero() {
-		if left := time.Until(v.byeAt); left > 0 {
-			return b, left, false
-		}
-		return v.appendBye(b), 0, true
-	}
-	if silent < v.heartbeat {
-		return b, v.heartbeat - silent, false
-	}
-	return v.opts.Format.AppendComment(b, v.comment()), v.heartbeat, false
 }
 
 // Gone gives back what a parked stream held.
 func (v *viewer) Gone(why parking.Reason) {
 	v.finish(why)
-	dismiss()
+	everyone.leave(v)
 	v.hub.release()
 	detached.add(-1)
 }

@@ -233,7 +233,8 @@ func TestParkedAfterFailure(t *testing.T) {
 		s.deny = map[string]error{"a": joblog.ErrUnserved}
 		seat := watchJob(t, h, "a")
 		out := new(captured)
-		v := &viewer{hub: h, out: out, seat: seat, heartbeat: time.Hour, stream: joblog.NewStream(h, seat.em, joblog.Options{Tail: -1})}
+		v := &viewer{hub: h, out: out, seat: seat, heartbeat: time.Hour, stall: time.Hour, stream: joblog.NewStream(h, seat.em, joblog.Options{Tail: -1})}
+		v.permit.Store(&permit{rules: new(rules)})
 		time.AfterFunc(10*time.Second, func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -245,7 +246,7 @@ func TestParkedAfterFailure(t *testing.T) {
 		if body := out.String(); strings.Count(body, `"log"`) != 1 {
 			t.Errorf("got %q", body)
 		}
-		if said, _, _ := v.Tick(room(), time.Hour); string(said[joblog.ChunkRoom:]) != ":\n" {
+		if said, _, _ := v.Tick(room(), time.Hour, false); string(said[joblog.ChunkRoom:]) != ":\n" {
 			t.Errorf("parked, it says %q", said[joblog.ChunkRoom:])
 		}
 		v.leave()

@@ -25,7 +25,7 @@ func inHub(t *testing.T, test func(t *testing.T, s *table, h *hub)) {
 		h := newHub("table", s)
 		h.log = slog.New(slog.NewTextHandler(t.Output(), nil))
 		h.health.log = h.log
-		h.join(tunables{interval: time.Second, linger: time.Minute, history: 1 << 20})
+		h.join(&tunables{interval: time.Second, linger: time.Minute, heartbeat: time.Minute, history: 1 << 20})
 		test(t, s, h)
 		if err := h.Destruct(); err != nil {
 			t.Error(err)
@@ -35,7 +35,7 @@ func inHub(t *testing.T, test func(t *testing.T, s *table, h *hub)) {
 
 func watchJob(t *testing.T, h *hub, job string) *watched {
 	t.Helper()
-	found, ok, err := h.lookup.job(t.Context(), job)
+	found, ok, err := h.lookup.job(t.Context(), joblog.Ask{ID: job, AnyOwner: true})
 	if err != nil || !ok {
 		t.Fatalf("job %s: %v, %v", job, ok, err)
 	}
@@ -207,7 +207,7 @@ func TestOutage(t *testing.T) {
 		}
 		lookups, _ := s.count()
 		for range 1000 {
-			if _, _, err := h.lookup.job(t.Context(), "b"); !errors.Is(err, errStoreDown) {
+			if _, _, err := h.lookup.job(t.Context(), joblog.Ask{ID: "b", AnyOwner: true}); !errors.Is(err, errStoreDown) {
 				t.Fatalf("a lookup: %v", err)
 			}
 		}
@@ -237,7 +237,7 @@ func TestLookups(t *testing.T) {
 		for i := range 1000 {
 			viewers.Go(func() {
 				job := []string{"a", "b", "unknown"}[i%3]
-				if _, ok, err := h.lookup.job(t.Context(), job); ok != (job != "unknown") || err != nil {
+				if _, ok, err := h.lookup.job(t.Context(), joblog.Ask{ID: job, AnyOwner: true}); ok != (job != "unknown") || err != nil {
 					t.Errorf("%s: %v, %v", job, ok, err)
 				}
 			})
@@ -274,7 +274,7 @@ func TestRewound(t *testing.T) {
 // TestRings bounds the memory of all rings together.
 func TestRings(t *testing.T) {
 	inHub(t, func(t *testing.T, s *table, h *hub) {
-		h.tunables.Store(&tunables{interval: time.Second, linger: time.Minute, history: 10_000})
+		h.tunables.Store(&tunables{interval: time.Second, linger: time.Minute, heartbeat: time.Minute, history: 10_000})
 		a, b := watchJob(t, h, "a"), watchJob(t, h, "b")
 		for range 1000 {
 			s.write("a")

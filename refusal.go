@@ -13,6 +13,7 @@ import (
 type refusal struct {
 	status int    // 0: for now; the client may come again
 	reason string // a sentence for whoever reads it
+	kind   string // a word for the metrics
 }
 
 // Waits for clients that are refused for now. They are long, and spread, so

@@ -34,18 +34,18 @@ func parseRequest(r *http.Request) (*request, *refusal) {
 	q := &request{opts: joblog.Options{Tail: -1}}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return q, &refusal{http.StatusBadRequest, "the query is malformed: " + err.Error()}
+		return q, badRequest("the query is malformed: " + err.Error())
 	}
 	for name, values := range query {
 		set, known := parameters[name]
 		if !known {
-			return q, &refusal{http.StatusBadRequest, fmt.Sprintf("unknown parameter %.40q; known are follow, tail, since, severity, format and lastEventId", name)}
+			return q, badRequest(fmt.Sprintf("unknown parameter %.40q; known are follow, tail, since, severity, format and lastEventId", name))
 		}
 		if len(values) > 1 {
-			return q, &refusal{http.StatusBadRequest, "the parameter " + name + " is given twice"}
+			return q, badRequest("the parameter " + name + " is given twice")
 		}
 		if err := set(q, values[0]); err != nil {
-			return q, &refusal{http.StatusBadRequest, name + ": " + err.Error()}
+			return q, badRequest(name + ": " + err.Error())
 		}
 	}
 	if refused := q.negotiate(r, query.Has("format")); refused != nil {
@@ -56,6 +56,10 @@ func parseRequest(r *http.Request) (*request, *refusal) {
 		q.opts.Tail = -1 // it was for the first connection
 	}
 	return q, nil
+}
+
+func badRequest(reason string) *refusal {
+	return &refusal{http.StatusBadRequest, reason, "bad request"}
 }
 
 func (q *request) setFollow(value string) error {
@@ -159,7 +163,7 @@ func (q *request) negotiate(r *http.Request, given bool) *refusal {
 		}
 	}
 	if best == 0 {
-		return &refusal{http.StatusNotAcceptable, "a log comes as text/event-stream, application/x-ndjson or text/plain"}
+		return &refusal{http.StatusNotAcceptable, "a log comes as text/event-stream, application/x-ndjson or text/plain", "not acceptable"}
 	}
 	return nil
 }

@@ -27,15 +27,17 @@ func (s *table) Key() string                    { return "table" }
 func (s *table) Open(*slog.Logger) joblog.Store { return s }
 func (s *table) Close() error                   { return nil }
 
-func (s *table) Jobs(_ context.Context, ids []string) (map[string]joblog.Job, error) {
+func (s *table) Jobs(_ context.Context, asks []joblog.Ask) (map[joblog.Ask]joblog.Job, error) {
 	elapse(time.Millisecond) // the time of an answer: until all others wait
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lookups++
-	jobs := map[string]joblog.Job{}
-	for _, id := range ids {
-		if state, ok := s.state[id]; ok {
-			jobs[id] = joblog.Job{ID: id, State: state, Terminal: state == "completed"}
+	jobs := map[joblog.Ask]joblog.Job{}
+	for _, ask := range asks {
+		state, ok := s.state[ask.ID]
+		job := joblog.Job{ID: ask.ID, State: state, Terminal: state == "completed"}
+		if ok && ask.Allows(job) {
+			jobs[ask] = job
 		}
 	}
 	return jobs, s.fail

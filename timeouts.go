@@ -10,9 +10,9 @@ import (
 
 // liftTimeouts removes the limits that the server sets to how long a whole
 // request or response may take: a stream takes as long as its job. What stays
-// is the limit to how long one write may stall. done is to be called when the
-// handler returns.
-func liftTimeouts(w http.ResponseWriter, r *http.Request) (done func()) {
+// is the limit to how long one write may stall, and ours, that is returned. done
+// is to be called when the handler returns.
+func liftTimeouts(w http.ResponseWriter, r *http.Request) (limit *lateDeadline, done func()) {
 	reader, writer := caddyhttp.IdleTimeoutsFromContext(r.Context())
 	if reader != nil {
 		reader.Deadline.HardDeadline = time.Time{}
@@ -24,10 +24,17 @@ func liftTimeouts(w http.ResponseWriter, r *http.Request) (done func()) {
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Time{})
 	_ = rc.SetWriteDeadline(time.Time{})
+	limit = newLateDeadline(w, rc)
 	if writer == nil || !writer.ClearBetweenWrites {
-		return func() {}
+		return limit, limit.stop
 	}
-	return deferDeadlines(writer)
+	caddys := newLateDeadline(writer.ResponseWriter, writer.Ctrl)
+	writer.Ctrl = http.NewResponseController(caddys)
+	return limit, func() {
+		limit.stop()
+		caddys.stop()
+		writer.Ctrl = caddys.rc
+	}
 }
 
 // lateDeadline is a write deadline that is set only once it has passed.
@@ -47,17 +54,11 @@ type lateDeadline struct {
 	over  bool      // the handler has returned: rc must not be used
 }
 
-// deferDeadlines makes the deadlines of a writer late ones, until done is
-// called.
-func deferDeadlines(w *caddyhttp.IdleTimeoutWriter) (done func()) {
-	d := &lateDeadline{ResponseWriter: w.ResponseWriter, rc: w.Ctrl}
+func newLateDeadline(w http.ResponseWriter, rc *http.ResponseController) *lateDeadline {
+	d := &lateDeadline{ResponseWriter: w, rc: rc}
 	d.check = time.AfterFunc(time.Hour, d.passed)
 	d.check.Stop()
-	w.Ctrl = http.NewResponseController(d)
-	return func() {
-		d.stop()
-		w.Ctrl = d.rc
-	}
+	return d
 }
 
 // SetWriteDeadline does what http.ResponseController says.
@@ -96,5 +97,14 @@ func (d *lateDeadline) stop() {
 	d.check.Stop()
 	if !d.at.IsZero() {
 		_ = d.rc.SetWriteDeadline(d.at) // for what the server has yet to write
+	}
+}
+
+// cut makes whatever is being written, and all that follows, fail.
+func (d *lateDeadline) cut() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.over {
+		_ = d.rc.SetWriteDeadline(time.Unix(1, 0)) // a stream that is gone needs none
 	}
 }

@@ -41,7 +41,7 @@ func TestStalledHTTP2(t *testing.T) {
 	defer over.Stop()
 	<-over.C
 
-	before := streams.open.Load()
+	before := everyone.count()
 	stalled := s.get(t, "/jobs/job/logs")
 	stalled.until("caught_up")
 	line := strings.Repeat("x", 32<<10)
@@ -50,7 +50,7 @@ func TestStalledHTTP2(t *testing.T) {
 		quiet.until(line)
 		quiet.until(line)
 	}
-	eventually(t, "the stream that stalls ends", func() bool { return streams.open.Load() == before })
+	eventually(t, "the stream that stalls ends", func() bool { return everyone.count() == before })
 	if rest, err := io.ReadAll(stalled.body); err == nil {
 		t.Errorf("the stalled stream ended well after %d bytes", len(rest))
 	}

@@ -5,43 +5,49 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
 	"github.com/caddyjobs/caddyjobs/parking"
 )
 
-const (
-	// clientRetry is how long a client is told to wait before it reconnects.
-	clientRetry = 2 * time.Second
-	// drainSpread is the time over which streams are ended when all are to end,
-	// and over which their clients come back.
-	drainSpread = 2 * time.Second
-)
+// clientRetry is how long a client is told to wait before it reconnects.
+const clientRetry = 2 * time.Second
 
 // viewer is one client's stream. A goroutine serves it while it has something
 // to do that may block; it may be parked while it has not.
 type viewer struct {
 	request
+	client
 	hub       *hub
 	job       joblog.Job
 	heartbeat time.Duration
-	parking   bool // it may be parked
+	stall     time.Duration // for which its client may take nothing
+	parking   bool          // it may be parked
 
-	out    output
-	full   bool // the client takes no more for now
-	conn   *parking.Conn
-	begun  time.Time
-	sent   int64 // bytes, by the handler
-	seat   *watched
-	stream *joblog.Stream
-	beat   *time.Timer
-	due    chan struct{} // the beat may be due
-	quiet  bool          // it may be; who called wait sees to it, where the stack is lower
-	wrote  time.Time
-	gone   <-chan struct{} // closed when the client is; kept, as to ask a request's context is slow
-	drain  <-chan struct{} // closed when the stream is to end soon; nil once that is known
-	byeAt  time.Time       // when it is its turn
+	number  uint64 // by which the roster knows it
+	settled bool   // it counts among those of its user and job; the roster's
+	begun   time.Time
+	sent    atomic.Int64                  // bytes, by the handler
+	shown   atomic.Pointer[joblog.Stream] // stream, for others to look at
+	wire    atomic.Pointer[parking.Conn]  // conn, likewise
+	permit  atomic.Pointer[permit]
+	told    atomic.Pointer[ending] // that it is to end
+	cut     atomic.Pointer[func()] // ends it if something blocks it, while it has a handler
+
+	out     output
+	full    bool // the client takes no more for now
+	conn    *parking.Conn
+	seat    *watched
+	stream  *joblog.Stream
+	beat    *time.Timer
+	due     chan struct{} // the beat may be due
+	quiet   bool          // it may be; who called wait sees to it, where the stack is lower
+	wrote   time.Time
+	gone    <-chan struct{} // closed when the client is; kept, as to ask a request's context is slow
+	summons <-chan struct{} // closed when the stream may be to end
+	why     parking.Reason  // it was told that it ends
 
 	failures int // of calls of the store, in a row
 }
@@ -55,14 +61,17 @@ type output interface {
 
 // response is the output of a handler.
 type response struct {
-	w http.ResponseWriter
-	v *viewer
+	w     http.ResponseWriter
+	v     *viewer
+	limit *lateDeadline // of one write
 }
 
-// Send returns when all is sent.
+// Send returns when all is sent, or the client took nothing for too long.
 func (r response) Send(b []byte) (full bool, err error) {
+	_ = r.limit.SetWriteDeadline(time.Now().Add(r.v.stall))
+	defer func() { _ = r.limit.SetWriteDeadline(time.Time{}) }()
 	n, err := r.w.Write(b[joblog.ChunkRoom:])
-	r.v.sent += int64(n)
+	r.v.sent.Add(int64(n))
 	metrics.bytes.Add(int64(n))
 	if err != nil {
 		return false, err
@@ -76,9 +85,8 @@ func room() []byte { return make([]byte, joblog.ChunkRoom, 256) }
 // serve begins the stream. over is true if it has ended, too; else it was
 // parked, and the handler is to return and to leave the hub to it. An error,
 // errStoreDown or ctx's, is returned only if nothing was written.
-func (v *viewer) serve(ctx context.Context, w http.ResponseWriter, r *http.Request) (over bool, err error) {
-	v.out, v.begun = response{w, v}, time.Now()
-	v.drain = v.hub.draining()
+func (v *viewer) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, limit *lateDeadline) (over bool, err error) {
+	v.out = response{w, v, limit}
 	aside(func() { err = v.begin(ctx) })
 	if err != nil {
 		return true, err
@@ -101,7 +109,7 @@ func (v *viewer) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		v.detach()
 		return false, nil
 	}
-	v.finish(reasons[out])
+	v.finish(v.reason(out))
 	return true, nil
 }
 
@@ -115,16 +123,26 @@ const (
 	parked                // there is nothing to do for now
 )
 
-var reasons = [...]parking.Reason{ended: parking.Complete, hungUp: parking.HungUp, said: parking.Dismissed}
+func (v *viewer) reason(out outcome) parking.Reason {
+	switch out {
+	case ended:
+		return parking.Complete
+	case said:
+		return v.why
+	default:
+		return parking.HungUp
+	}
+}
 
 // run sends b and what follows until there is nothing to do for now, or the
 // stream is over. park is asked whether it may be parked.
 func (v *viewer) run(ctx context.Context, b []byte, state joblog.State, err error, park func(joblog.State) bool) outcome {
-	v.gone = ctx.Done()
+	v.gone, v.summons = ctx.Done(), v.hub.summoned()
 	v.startBeat()
+	v.quiet = true // it may have been summoned before
 	defer func() {
 		v.beat.Stop()
-		v.beat, v.due, v.gone = nil, nil, nil
+		v.beat, v.due, v.gone, v.summons = nil, nil, nil, nil
 	}()
 	for ok := v.write(b); ok; {
 		if err == nil && state == joblog.Ended {
@@ -136,8 +154,8 @@ func (v *viewer) run(ctx context.Context, b []byte, state joblog.State, err erro
 		if out, goes := v.next(ctx, state, err); !goes {
 			return out
 		}
-		if !v.heartbeats() {
-			return hungUp
+		if out, goes := v.attend(); !goes {
+			return out
 		}
 		if v.full {
 			continue
@@ -167,6 +185,7 @@ func (v *viewer) begin(ctx context.Context) (err error) {
 		v.opts.After, v.resumed = joblog.Cursor{}, false
 	}
 	v.stream = joblog.NewStream(v.hub, v.seat.em, v.opts)
+	v.shown.Store(v.stream)
 	return nil
 }
 
@@ -249,28 +268,6 @@ func (v *viewer) write(b []byte) bool {
 	return err == nil
 }
 
-// startBeat lets heartbeats become due. It is no timer's channel that is
-// waited for: each wait would start and stop the timer.
-func (v *viewer) startBeat() {
-	due := make(chan struct{}, 1)
-	v.due, v.wrote = due, time.Now()
-	v.beat = time.AfterFunc(v.heartbeat, func() { due <- struct{}{} }) // it is set again once that was taken
-}
-
-// heartbeats says something if nothing was said for long. It returns false if
-// the client is gone.
-func (v *viewer) heartbeats() (ok bool) {
-	if !v.quiet {
-		return true
-	}
-	v.quiet, ok = false, true
-	if time.Since(v.wrote) >= v.heartbeat {
-		ok = v.write(v.opts.Format.AppendComment(room(), v.comment()))
-	}
-	v.beat.Reset(v.heartbeat - time.Since(v.wrote))
-	return ok
-}
-
 // next waits until there is something to pull, after a Pull that returned
 // state and err. It returns false if the stream is over, and why.
 func (v *viewer) next(ctx context.Context, state joblog.State, err error) (outcome, bool) {
@@ -302,8 +299,8 @@ func (v *viewer) restart(ctx context.Context) (outcome, bool) {
 		if out, goes := v.wait(v.retry()); !goes {
 			return out, false
 		}
-		if !v.heartbeats() {
-			return hungUp, false
+		if out, goes := v.attend(); !goes {
+			return out, false
 		}
 	}
 	return hungUp, v.write(v.appendGap(room()))
@@ -313,6 +310,7 @@ func (v *viewer) restart(ctx context.Context) (outcome, bool) {
 // cursor away.
 func (v *viewer) appendGap(b []byte) []byte {
 	if v.gap != "" {
+		metrics.gaps.Inc()
 		b = v.opts.Format.AppendNotice(b, joblog.Gap, v.gap, new(joblog.Cursor))
 		v.gap = ""
 	}
@@ -329,46 +327,6 @@ func (v *viewer) retry() <-chan struct{} {
 	}
 	time.AfterFunc(max(d, 0)+rand.N(firstBackoff), func() { close(c) })
 	return c
-}
-
-// wait waits for wake, and meanwhile does what is to be done on a silent
-// stream. It returns false if the stream is over, and why.
-func (v *viewer) wait(wake <-chan struct{}) (outcome, bool) {
-	select {
-	case <-wake:
-		return ended, true
-	case <-v.due:
-		v.quiet = true
-		return ended, true
-	case <-v.drain:
-		v.expectBye()
-		return ended, true
-	case <-v.bye():
-		v.write(v.appendBye(room()))
-		return said, false
-	case <-v.gone:
-		return hungUp, false
-	}
-}
-
-// expectBye gives the stream its turn to end: those that are to end spread.
-func (v *viewer) expectBye() {
-	v.drain, v.byeAt = nil, time.Now().Add(rand.N(drainSpread))
-}
-
-// bye returns a channel on which something comes when it is this stream's
-// turn to end.
-func (v *viewer) bye() <-chan time.Time {
-	if v.byeAt.IsZero() {
-		return nil
-	}
-	return time.After(time.Until(v.byeAt))
-}
-
-// appendBye tells the client to come again.
-func (v *viewer) appendBye(b []byte) []byte {
-	b = v.opts.Format.AppendRetry(b, rand.N(drainSpread))
-	return v.opts.Format.AppendNotice(b, joblog.Bye, "", nil)
 }
 
 // comment is what is said on a silent stream.

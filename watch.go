@@ -33,6 +33,7 @@ func (h *hub) attach(ctx context.Context, job joblog.Job) (*watched, error) {
 	h.begin.Do(func() {
 		p := &poller{hub: h}
 		h.work.Go(func() { p.run(h.life) })
+		h.work.Go(func() { h.guard(h.life) })
 	})
 	w, p := h.enter(job)
 	h.poke()

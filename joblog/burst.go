@@ -114,5 +114,6 @@ func (s *Stream) Shared(bursts *Bursts) (b *Burst, ok bool) {
 	if b.rows > 0 {
 		s.sent = b.sent
 	}
+	s.show()
 	return b, true
 }

@@ -129,6 +129,8 @@ const (
 	Gap      = "gap"       // the cursor cannot be honoured; the whole log follows
 	Bye      = "bye"       // the server is going away; reconnect
 	Failed   = "error"     // a temporary refusal; try again later
+	// AuthExpired says that the viewer may not watch any longer.
+	AuthExpired = "auth_expired"
 )
 
 // message is the text of an event from its JSON.

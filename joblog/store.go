@@ -59,15 +59,32 @@ type Job struct {
 // A store may have further powers, each an interface of one method: Listener,
 // Appender, StateSetter, Remover, Newester.
 type Store interface {
-	// Jobs looks up jobs. The map's keys are the ids as asked for; unknown
-	// jobs, and ids that no job can have, are missing from it.
-	Jobs(ctx context.Context, ids []string) (map[string]Job, error)
+	// Jobs looks up jobs. Unknown ones, those that belong to somebody else than
+	// was asked for, and ids and owners that no job can have are missing from
+	// the map, and nothing but the asker's words tells these cases apart.
+	Jobs(ctx context.Context, asks []Ask) (map[Ask]Job, error)
 	// Read returns one page of one job's log.
 	Read(ctx context.Context, q Query) (Page, error)
 	// Tail starts to follow the store from where it is now.
 	Tail(ctx context.Context) (Tail, error)
 	// Close ends everything the store started and waits for it.
 	Close() error
+}
+
+// Ask asks for one job. Who sets nothing but the id finds nothing: to forget the
+// owner must not open a log to the world.
+type Ask struct {
+	ID string
+	// Owner is whom the job must belong to, as the text of the owner column is,
+	// to the byte. Nobody is called "": a job without an owner is not found.
+	Owner string
+	// AnyOwner finds the job whoever it belongs to.
+	AnyOwner bool
+}
+
+// Allows reports whether a job belongs to whom it must.
+func (a Ask) Allows(j Job) bool {
+	return a.AnyOwner || a.Owner != "" && a.Owner == j.Owner
 }
 
 // Query asks for rows of one job, ascending by id: those that UpTo covers

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 )
 
 // chunk is about how many bytes are sent at a time: what is worth one write to
@@ -77,6 +78,10 @@ type Stream struct {
 	sent    Cursor   // the last one that went out as an id
 	rows    int64    // rows pulled
 	told    bool     // the viewer knows that it has caught up
+
+	// For others to look at, as of the last Pull: rows, and next, -1 while the
+	// stream is not live.
+	seen, stands atomic.Int64
 }
 
 // NewStream makes the stream of a viewer of em's job, which must be open. It is
@@ -84,6 +89,7 @@ type Stream struct {
 func NewStream(src Source, em *Emitter, opts Options) *Stream {
 	s := &Stream{src: src, em: em, opts: opts, sent: opts.After}
 	s.replay(opts.After)
+	s.show()
 	return s
 }
 
@@ -99,6 +105,27 @@ func (s *Stream) replay(c Cursor) {
 
 // Rows is the number of rows pulled so far.
 func (s *Stream) Rows() int64 { return s.rows }
+
+// show lets others see how far the stream has come.
+func (s *Stream) show() {
+	s.seen.Store(s.rows)
+	if s.live {
+		s.stands.Store(s.next)
+	} else {
+		s.stands.Store(-1)
+	}
+}
+
+// Progress is how many rows were pulled, and how many the emitter has that were
+// not, filtered ones included; live is false while the stream replays the log,
+// when they are not counted. It may be called by anybody.
+func (s *Stream) Progress() (rows, lag int64, live bool) {
+	rows = s.seen.Load()
+	if at := s.stands.Load(); at >= 0 {
+		return rows, s.em.Next() - at, true
+	}
+	return rows, 0, false
+}
 
 // Emitter is the one that the stream follows.
 func (s *Stream) Emitter() *Emitter { return s.em }
@@ -125,6 +152,7 @@ func (s *Stream) Wake() <-chan struct{} { return s.em.Wait(s.next) }
 // most. If it fails, b has what came before the failure and Pull may be called
 // again.
 func (s *Stream) Pull(ctx context.Context, b []byte) ([]byte, State, error) {
+	defer s.show()
 	if end, ok := s.em.Ending(); ok && end.Rewound {
 		return b, Rewound, nil
 	}

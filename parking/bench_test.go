@@ -13,8 +13,8 @@ import (
 // still is a guest that has nothing to say.
 type still struct{}
 
-func (still) Tick(b []byte, _ time.Duration) ([]byte, time.Duration, bool) {
-	return b, time.Hour, false
+func (still) Tick(b []byte, _ time.Duration, _ bool) ([]byte, time.Duration, Reason) {
+	return b, time.Hour, ""
 }
 func (still) Resume()     {}
 func (still) Gone(Reason) {}

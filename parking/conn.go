@@ -17,15 +17,15 @@ type Conn struct {
 	fd      int
 	chunked bool   // the body is in chunks
 	rest    []byte // of what was to be written, encrypted; nothing is written before it
-	sent    int64
+	sent    atomic.Int64
 }
 
 // written is what Sent returns, of all connections.
 var written atomic.Int64
 
 // Sent is how many bytes were written, chunk framing included, or are kept to be
-// written next.
-func (c *Conn) Sent() int64 { return c.sent }
+// written next. It may be called by anybody.
+func (c *Conn) Sent() int64 { return c.sent.Load() }
 
 // Send writes a part of the body, that follows joblog.ChunkRoom bytes of b
 // which are free to use. full is true if the client takes no more for now: it
@@ -66,7 +66,7 @@ func (c *Conn) write(b []byte) (full bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	c.sent += int64(len(b))
+	c.sent.Add(int64(len(b)))
 	written.Add(int64(len(b)))
 	return len(c.rest) > 0, nil
 }
@@ -107,9 +107,14 @@ func (c *Conn) try(b []byte) (n int, err error) {
 	return n, nil
 }
 
-// close closes the connection: in good order if all was written, else at once.
+// close closes the connection: in good order if all was written, else at once,
+// and the kernel keeps nothing for a client that takes nothing.
 func (c *Conn) close(orderly bool) {
-	if orderly && c.tls != nil && len(c.rest) == 0 {
+	tcp, ok := c.socket.(*net.TCPConn)
+	switch {
+	case ok && len(c.rest) > 0:
+		_ = tcp.SetLinger(0)
+	case orderly && c.tls != nil:
 		_ = c.tls.CloseWrite() // the client is gone at the worst
 	}
 	_ = c.socket.Close()

@@ -14,8 +14,10 @@ type Guest interface {
 	// Tick is called when the guest is parked, after each time it asked for, and
 	// when the lot is swept. It appends what is to be said to b, which may be
 	// nothing, and says when it wants to be called next; silent is for how long
-	// nothing was sent. If last is true, the stream ends with it.
-	Tick(b []byte, silent time.Duration) (said []byte, next time.Duration, last bool)
+	// nothing was sent, and full is whether that is because the client takes no
+	// more. If there is a reason, the stream ends with it: at once if nothing is
+	// to be said.
+	Tick(b []byte, silent time.Duration, full bool) (said []byte, next time.Duration, why Reason)
 	// Resume is called in a goroutine of its own when the stream has left the
 	// lot, with its connection, because it has something to do that may block.
 	Resume()
@@ -29,9 +31,8 @@ type Reason string
 
 // The reasons for which the lot ends a stream.
 const (
-	Complete  Reason = "complete"  // all was sent
-	HungUp    Reason = "hung up"   // the client has gone
-	Dismissed Reason = "dismissed" // the guest wanted it
+	Complete Reason = "complete" // all was sent
+	HungUp   Reason = "hung up"  // the client has gone
 )
 
 // Lot is where streams are parked. It has no goroutine while none is.

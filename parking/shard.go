@@ -197,6 +197,7 @@ func (s *shard) notice(changes []change) {
 // drain sends an entry's rest, and what it missed meanwhile.
 func (s *shard) drain(e *entry) {
 	full, err := e.conn.flush()
+	e.wrote = s.now // it took something
 	switch {
 	case err != nil:
 		s.gone(e, HungUp)

@@ -57,15 +57,17 @@ func (s *shard) call(e *entry) {
 		s.hurry(e)
 		return
 	}
-	said, next, last := e.guest.Tick(s.scratch[:joblog.ChunkRoom], s.now.Sub(e.wrote))
+	said, next, why := e.guest.Tick(s.scratch[:joblog.ChunkRoom], s.now.Sub(e.wrote), e.full)
 	s.scratch = said
-	if len(said) > joblog.ChunkRoom && (!e.full || last) {
+	if len(said) > joblog.ChunkRoom && (!e.full || why != "") {
 		s.say(e, said)
 	}
 	switch {
 	case e.guest == nil:
-	case last:
-		s.end(e, Dismissed)
+	case why != "" && len(said) == joblog.ChunkRoom:
+		s.gone(e, why)
+	case why != "":
+		s.end(e, why)
 	default:
 		s.later(e, next)
 	}
@@ -75,7 +77,7 @@ func (s *shard) call(e *entry) {
 // complete may take its time.
 func (s *shard) hurry(e *entry) {
 	switch {
-	case e.why != Dismissed:
+	case e.why == Complete:
 	case e.due.IsZero() || s.now.Before(e.due): // it is new, or the lot is swept
 		s.later(e, parting)
 	default:

@@ -74,6 +74,22 @@ func (a *app) setJob(t testing.TB, job, state string) {
 		ON CONFLICT (task_id) DO UPDATE SET execution_state = $2`, job, state)
 }
 
+func (a *app) setOwner(t testing.TB, job, owner string) {
+	t.Helper()
+	a.exec(t, `UPDATE vibe_tasks SET tenant_id = $2 WHERE task_id = $1`, job, owner)
+}
+
+// withOwner has jobs belong to somebody.
+func withOwner(d *Driver) { d.Jobs.Owner = "tenant_id" }
+
+// anyones asks for jobs, whoever they belong to.
+func anyones(ids ...string) (asks []joblog.Ask) {
+	for _, id := range ids {
+		asks = append(asks, joblog.Ask{ID: id, AnyOwner: true})
+	}
+	return asks
+}
+
 // reader is the DSN of a user who may read the tables, and nothing else.
 func (a *app) reader(t testing.TB) string {
 	t.Helper()
@@ -115,9 +131,9 @@ func TestStore(t *testing.T) {
 			storetest.Run(t, func(t *testing.T) storetest.Fixture {
 				a := newApp(t, server.Database(t), appSchema)
 				return storetest.Fixture{
-					Store:  opened(t, a.dsn),
-					Reopen: func(t testing.TB) joblog.Store { return opened(t, a.dsn) },
-					Insert: a.insert, SetJob: a.setJob,
+					Store:  opened(t, a.dsn, withOwner),
+					Reopen: func(t testing.TB) joblog.Store { return opened(t, a.dsn, withOwner) },
+					Insert: a.insert, SetJob: a.setJob, SetOwner: a.setOwner,
 				}
 			})
 		})

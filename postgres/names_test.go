@@ -70,7 +70,9 @@ func testNames(t *testing.T, a *app, n tables.Tables) {
 			t.Fatal(err)
 		}
 	})
-	if jobs, err := s.Jobs(t.Context(), []string{"job", "'; --"}); err != nil || len(jobs) != 1 || jobs["job"].State != "running" || jobs["job"].Owner != "me" {
+	mine := joblog.Ask{ID: "job", Owner: "me"}
+	jobs, err := s.Jobs(t.Context(), []joblog.Ask{mine, {ID: "job", Owner: "'; --"}, {ID: "'; --", AnyOwner: true}})
+	if err != nil || len(jobs) != 1 || jobs[mine].State != "running" || jobs[mine].Owner != "me" {
 		t.Fatalf("the jobs are %+v, %v", jobs, err)
 	}
 	tail, err := s.Tail(t.Context())

@@ -73,7 +73,7 @@ func TestLaxPooler(t *testing.T) {
 		for i := 0; !s.shared.Load() && time.Now().Before(late); i++ {
 			var calls sync.WaitGroup // at once, so that they meet in sessions
 			for range 4 {
-				calls.Go(func() { _, _ = s.Jobs(t.Context(), []string{"job"}) })
+				calls.Go(func() { _, _ = s.Jobs(t.Context(), anyones("job")) })
 			}
 			_ = f.tick() // fails when a statement is another session's
 			calls.Wait()
@@ -98,8 +98,8 @@ func TestPooledStore(t *testing.T) {
 		a := newApp(t, server.Database(t), appSchema)
 		pooled := testdb.PgBouncer(t, a.dsn)
 		open := func(t testing.TB) joblog.Store {
-			return opened(t, pooled, func(d *Driver) { d.ListenDSN = a.dsn })
+			return opened(t, pooled, withOwner, func(d *Driver) { d.ListenDSN = a.dsn })
 		}
-		return storetest.Fixture{Store: open(t), Reopen: open, Insert: a.insert, SetJob: a.setJob}
+		return storetest.Fixture{Store: open(t), Reopen: open, Insert: a.insert, SetJob: a.setJob, SetOwner: a.setOwner}
 	})
 }

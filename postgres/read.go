@@ -14,16 +14,16 @@ import (
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
-// Jobs looks up jobs in one query.
-func (s *Store) Jobs(ctx context.Context, ids []string) (jobs map[string]joblog.Job, err error) {
+// Jobs looks up jobs in one query, which compares the owners, too.
+func (s *Store) Jobs(ctx context.Context, asks []joblog.Ask) (jobs map[joblog.Ask]joblog.Job, err error) {
 	err = s.ask(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
-		jobs = map[string]joblog.Job{}
-		err := l.findJobs(ctx, pool, ids, jobs)
+		jobs = map[joblog.Ask]joblog.Job{}
+		err := l.findJobs(ctx, pool, asks, jobs)
 		if !is(err, untranslatable) {
 			return err
 		}
-		for i := range ids { // the others are not to pay for an id that no job can have
-			if err := l.findJobs(ctx, pool, ids[i:i+1], jobs); err != nil && !is(err, untranslatable) {
+		for i := range asks { // the others are not to pay for an id, or an owner, that no job can have
+			if err := l.findJobs(ctx, pool, asks[i:i+1], jobs); err != nil && !is(err, untranslatable) {
 				return err
 			}
 		}
@@ -39,35 +39,63 @@ func (s *Store) Jobs(ctx context.Context, ids []string) (jobs map[string]joblog.
 // encoding lacks.
 const untranslatable = "22P05"
 
-// findJobs puts jobs into a map, by the ids as they were asked for.
-func (l *layout) findJobs(ctx context.Context, pool *pgxpool.Pool, ids []string, jobs map[string]joblog.Job) error {
-	asked := map[string][]string{} // by how the database writes them
-	for _, id := range ids {
-		if c, ok := canonical(l.jobsType, id); ok {
-			asked[c] = append(asked[c], id)
+// findJobs puts jobs into a map, by what they were asked for.
+func (l *layout) findJobs(ctx context.Context, pool *pgxpool.Pool, asks []joblog.Ask, jobs map[joblog.Ask]joblog.Job) error {
+	asked := map[joblog.Ask][]joblog.Ask{} // by how the database writes them
+	for _, ask := range asks {
+		if c, ok := l.canonicalAsk(ask); ok {
+			asked[c] = append(asked[c], ask)
 		}
 	}
 	if len(asked) == 0 {
 		return nil
 	}
-	rows, err := pool.Query(ctx, l.jobs, keys(asked))
+	list, ids, owners := columnsOf(asked)
+	rows, err := pool.Query(ctx, l.jobs, ids, owners)
 	if err != nil {
 		return err
 	}
+	var nth int
 	var job joblog.Job
 	var state *string
-	_, err = pgx.ForEachRow(rows, []any{&job.ID, &state, &job.Owner}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&nth, &job.ID, &state, &job.Owner}, func() error {
+		if job.ID != list[nth-1].ID {
+			return nil // the column takes two texts for one
+		}
 		job.State = ""
 		if state != nil {
 			job.State = *state
 		}
 		job.Terminal = slices.Contains(l.terminal, job.State)
-		for _, id := range asked[job.ID] {
-			jobs[id] = job
+		for _, ask := range asked[list[nth-1]] {
+			jobs[ask] = job
 		}
 		return nil
 	})
 	return err
+}
+
+// canonicalAsk is an ask with the id as the database writes it; ok is false if
+// no job can be the answer.
+func (l *layout) canonicalAsk(ask joblog.Ask) (c joblog.Ask, ok bool) {
+	id, ok := canonical(l.jobsType, ask.ID)
+	if ask.AnyOwner {
+		return joblog.Ask{ID: id, AnyOwner: true}, ok
+	}
+	return joblog.Ask{ID: id, Owner: ask.Owner}, ok && ask.Owner != "" && isText(ask.Owner)
+}
+
+// columnsOf lists asks, and their ids and owners as columns. An owner is NULL
+// where any is right.
+func columnsOf(asked map[joblog.Ask][]joblog.Ask) (list []joblog.Ask, ids []string, owners []*string) {
+	for ask := range asked {
+		var owner *string
+		if !ask.AnyOwner {
+			owner = &ask.Owner
+		}
+		list, ids, owners = append(list, ask), append(ids, ask.ID), append(owners, owner)
+	}
+	return list, ids, owners
 }
 
 func keys[V any](m map[string]V) []string {

@@ -14,7 +14,7 @@ import (
 // and are cast to the column's type, so that its index is used; they come out
 // as text.
 type statements struct {
-	jobs     string // (ids) id, state, owner
+	jobs     string // (ids, owners) which of them, id, state, owner
 	page     map[pageKind]string
 	tail     map[tailKind]string
 	locks    string // (relations) a row as locks has it
@@ -42,7 +42,7 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 		return named(ours.Replace(text), t, "{jobtype}", l.jobType, "{jobstype}", l.jobsType, "{statetype}", l.stateType, "{sevtype}", l.severity)
 	}
 	s := &statements{
-		jobs:     sql(`SELECT j.{jobid}::text, j.{state}::text, coalesce({owner}, '') FROM {jobs} j WHERE j.{jobid} = ANY($1::text[]::{jobstype}[])`),
+		jobs:     sql(jobsSQL),
 		last:     sql(marksSQL(fmt.Sprintf("ORDER BY x.{id} DESC LIMIT %d", maxMarks))),
 		marks:    sql(marksSQL("WHERE {id} = ANY($1::bigint[])")),
 		hasJob:   sql(`SELECT 1 FROM {jobs} WHERE {jobid} = $1::text::{jobstype}`),
@@ -77,6 +77,13 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 		FROM unnest($2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY u(m, s, ms, n) ORDER BY n RETURNING {id}::bigint`)
 	return s
 }
+
+// jobsSQL is the statement that looks up jobs. An owner that is asked for is the
+// column's text to the byte, whatever the column takes for equal; one that is
+// NULL is any.
+const jobsSQL = `SELECT a.nth, j.{jobid}::text, j.{state}::text, coalesce({owner}, '')
+	FROM unnest($1::text[], $2::text[]) WITH ORDINALITY a(job, owner, nth) JOIN {jobs} j ON j.{jobid} = a.job::{jobstype}
+	WHERE a.owner IS NULL OR {owner} COLLATE "C" = a.owner`
 
 // fenceSQL is the statement of an id below which none is a writer's, as far as
 // it can tell. A transaction that is older than the writers by far may have been

@@ -100,6 +100,17 @@ func (a *app) setJob(t testing.TB, job, state string) {
 		ON CONFLICT (task_id) DO UPDATE SET execution_state = ?2`, job, state)
 }
 
+func (a *app) setOwner(t testing.TB, job, owner string) {
+	t.Helper()
+	a.exec(t, `UPDATE vibe_tasks SET tenant_id = ?2 WHERE task_id = ?1`, job, owner)
+}
+
+// withOwner has jobs belong to somebody.
+func withOwner(d *Driver) { d.Jobs.Owner = "tenant_id" }
+
+// anyones asks for the job, whoever it belongs to.
+var anyones = []joblog.Ask{{ID: "job", AnyOwner: true}}
+
 // opened is a store on path, closed with the test.
 func opened(t testing.TB, path string, change ...func(*Driver)) *Store {
 	t.Helper()
@@ -117,11 +128,11 @@ func opened(t testing.TB, path string, change ...func(*Driver)) *Store {
 	return s
 }
 
-func fixture(t *testing.T, path string, a *app, change ...func(*Driver)) storetest.Fixture {
+func fixture(t *testing.T, path string, a *app) storetest.Fixture {
 	return storetest.Fixture{
-		Store:  opened(t, path, change...),
-		Reopen: func(t testing.TB) joblog.Store { return opened(t, path, change...) },
-		Insert: a.insert, SetJob: a.setJob,
+		Store:  opened(t, path, withOwner),
+		Reopen: func(t testing.TB) joblog.Store { return opened(t, path, withOwner) },
+		Insert: a.insert, SetJob: a.setJob, SetOwner: a.setOwner,
 	}
 }
 

@@ -209,7 +209,7 @@ func TestNoDatabase(t *testing.T) {
 		"/proc/caddyjobs/no/jobs.db": "making the directory",
 	} {
 		s := opened(t, path)
-		_, err := s.Jobs(t.Context(), []string{"job"})
+		_, err := s.Jobs(t.Context(), anyones)
 		says(t, err, path, word)
 		_, err = s.Append(t.Context(), one)
 		says(t, err, path, word)

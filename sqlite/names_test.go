@@ -83,8 +83,9 @@ func testNames(t *testing.T, s *Store, own bool) {
 	if err := s.SetState(t.Context(), "job", "done'; --"); err != nil {
 		t.Error(err)
 	}
-	jobs, err := s.Jobs(t.Context(), []string{"job", "'; --"})
-	if err != nil || len(jobs) != 1 || !jobs["job"].Terminal {
+	anyone := joblog.Ask{ID: "job", AnyOwner: true}
+	jobs, err := s.Jobs(t.Context(), []joblog.Ask{anyone, {ID: "job", Owner: "'; --"}, {ID: "'; --", AnyOwner: true}})
+	if err != nil || len(jobs) != 1 || !jobs[anyone].Terminal {
 		t.Errorf("the jobs are %+v, %v", jobs, err)
 	}
 	tick, err = tail.Next(t.Context(), joblog.Watch{Jobs: map[string]struct{}{"job": {}}, Ask: []string{"job"}})

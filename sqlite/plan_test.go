@@ -34,7 +34,7 @@ func TestPlans(t *testing.T) {
 		}
 		for _, statistics := range []string{"", "ANALYZE"} {
 			a.exec(t, statistics)
-			s := opened(t, a.path)
+			s := opened(t, a.path, withOwner)
 			err := s.use(t.Context(), func(ctx context.Context, f *file) error {
 				return explain(ctx, f, func(statement, step string) {
 					if slow(statement, step) {

@@ -18,7 +18,8 @@ import (
 // errEnough ends a loop over rows.
 var errEnough = errors.New("enough rows")
 
-// possible reports whether a job can have this id: text in a database does.
+// possible reports whether a job can have this id, or an owner be called so: text
+// in a database does.
 func possible(id string) bool {
 	return id != "" && utf8.ValidString(id) && !strings.ContainsRune(id, 0)
 }
@@ -29,27 +30,44 @@ func list(ids []string) (string, error) {
 	return string(b), err
 }
 
-// Jobs looks up jobs.
-func (s *Store) Jobs(ctx context.Context, ids []string) (map[string]joblog.Job, error) {
-	asked, err := list(slices.Clone(ids))
+// pairs is JSON of those asks that a job can be the answer to: the id, and the
+// owner or null for any. The list is of the asks in this order.
+func pairs(asks []joblog.Ask) (list []joblog.Ask, text string, err error) {
+	all := [][2]*string{} // none is an empty list
+	for _, ask := range asks {
+		var owner *string
+		if !ask.AnyOwner {
+			owner = &ask.Owner
+		}
+		if possible(ask.ID) && (ask.AnyOwner || possible(ask.Owner)) {
+			list, all = append(list, ask), append(all, [2]*string{&ask.ID, owner})
+		}
+	}
+	b, err := json.Marshal(all)
+	return list, string(b), err
+}
+
+// Jobs looks up jobs, and compares the owners where they are.
+func (s *Store) Jobs(ctx context.Context, asks []joblog.Ask) (map[joblog.Ask]joblog.Job, error) {
+	list, asked, err := pairs(asks)
 	if err != nil {
 		return nil, err
 	}
-	jobs := make(map[string]joblog.Job, len(ids))
+	jobs := make(map[joblog.Ask]joblog.Job, len(list))
 	err = s.use(ctx, func(ctx context.Context, f *file) error {
 		return each(ctx, f.read, f.jobs, []any{asked}, func(scan scanner) error {
-			var id string
+			var nth int
 			var job joblog.Job
 			var state, owner sql.NullString
-			if err := scan(&id, &job.ID, &state, &owner); err != nil {
+			if err := scan(&nth, &job.ID, &state, &owner); err != nil {
 				return err
 			}
-			if !sameID(id, job.ID) {
+			if !sameID(list[nth].ID, job.ID) {
 				return nil
 			}
 			job.State, job.Owner = state.String, owner.String
 			job.Terminal = slices.Contains(s.tables.Jobs.Terminal, job.State)
-			jobs[id] = job
+			jobs[list[nth]] = job
 			return nil
 		})
 	})

@@ -53,7 +53,7 @@ func TestForeignSchema(t *testing.T) {
 				c.change = func(*Driver) {}
 			}
 			s := opened(t, path, c.change)
-			_, err := s.Jobs(t.Context(), []string{"job"})
+			_, err := s.Jobs(t.Context(), anyones)
 			says(t, err, append(c.want, path)...)
 			_, err = s.Append(t.Context(), one)
 			says(t, err, c.want...)
@@ -136,7 +136,7 @@ func TestWarnings(t *testing.T) {
 			d.SetDefaults()
 			s := d.Open(slog.New(slog.NewTextHandler(&log, nil)))
 			for range 3 {
-				if _, err := s.Jobs(t.Context(), []string{"job"}); err != nil {
+				if _, err := s.Jobs(t.Context(), anyones); err != nil {
 					t.Fatal(err)
 				}
 				s.(*Store).file.doubt.Store(true) // open it again

@@ -15,7 +15,7 @@ import (
 // value that has no type of its own as the column's, by index. They come out
 // as text, too.
 type statements struct {
-	jobs           string // (list of ids) asked, id, state, owner
+	jobs           string // (list of pairs of id and owner) which of them, id, state, owner
 	states         string // (list of ids, list of states) asked, state: of those in one of the states
 	oldest, newest string // (job, low, high, limit) id and the columns of a row
 	top            string // () the highest id ever
@@ -45,8 +45,10 @@ func newStatements(t tables.Tables, maxMessage int, auto, utf8 bool) *statements
 		top = "SELECT max((" + top + "), coalesce((SELECT seq FROM sqlite_sequence WHERE name = {text} COLLATE NOCASE), 0))"
 	}
 	s := &statements{
-		jobs: `SELECT a.value, CAST(j.{jobid} AS TEXT), CAST(j.{state} AS TEXT), CAST(` + owner + ` AS TEXT)
-			FROM json_each(?) a CROSS JOIN {jobs} j ON j.{jobid} = a.value`,
+		// BINARY, since the column may take upper case and lower for equal.
+		jobs: `SELECT a.key, CAST(j.{jobid} AS TEXT), CAST(j.{state} AS TEXT), CAST(` + owner + ` AS TEXT)
+			FROM json_each(?) a CROSS JOIN {jobs} j ON j.{jobid} = a.value ->> 0
+			WHERE a.value ->> 1 IS NULL OR CAST(` + owner + ` AS TEXT) COLLATE BINARY = a.value ->> 1`,
 		states: `SELECT a.value, CAST(j.{state} AS TEXT) FROM json_each(?) a CROSS JOIN {jobs} j ON j.{jobid} = a.value
 			WHERE CAST(j.{state} AS TEXT) IN (SELECT value FROM json_each(?))`,
 		oldest: `SELECT ` + row + ` FROM {events} WHERE {job} = ? AND {id} BETWEEN ? AND ? ORDER BY {id} LIMIT ?`,

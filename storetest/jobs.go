@@ -14,11 +14,26 @@ var jobsTests = []test{
 	{"many", jobsMany},
 	{"strange ids", jobsStrange},
 	{"none", jobsNone},
+	{"nobody's", jobsNobodys},
 }
 
+// lookUp finds jobs, whoever they belong to.
 func lookUp(t *testing.T, s joblog.Store, ids ...string) map[string]joblog.Job {
 	t.Helper()
-	jobs, err := s.Jobs(deadline(t), ids)
+	asks := make([]joblog.Ask, len(ids))
+	for i := range ids {
+		asks[i] = joblog.Ask{ID: ids[i], AnyOwner: true}
+	}
+	jobs := map[string]joblog.Job{}
+	for ask, job := range askFor(t, s, asks...) {
+		jobs[ask.ID] = job
+	}
+	return jobs
+}
+
+func askFor(t *testing.T, s joblog.Store, asks ...joblog.Ask) map[joblog.Ask]joblog.Job {
+	t.Helper()
+	jobs, err := s.Jobs(deadline(t), asks)
 	if err != nil {
 		t.Fatalf("Jobs: %v", err)
 	}
@@ -93,5 +108,14 @@ func jobsStrange(t *testing.T, f Fixture) {
 func jobsNone(t *testing.T, f Fixture) {
 	if jobs := lookUp(t, f.Store); len(jobs) != 0 {
 		t.Errorf("got %+v, asked for nothing", jobs)
+	}
+}
+
+// jobsNobodys asks for a job without an owner: nobody may have it as theirs.
+func jobsNobodys(t *testing.T, f Fixture) {
+	f.SetJob(t, "job", "running")
+	jobs := askFor(t, f.Store, joblog.Ask{ID: "job"}, joblog.Ask{ID: "job", Owner: "her"}, joblog.Ask{ID: "job", Owner: "NULL"})
+	if len(jobs) != 0 {
+		t.Errorf("got %+v", jobs)
 	}
 }

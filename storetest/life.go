@@ -114,7 +114,7 @@ func closeTwice(t *testing.T, f Fixture) {
 // calls are all that a store can do, each once.
 func calls(ctx context.Context, s joblog.Store, tail joblog.Tail) map[string]func() error {
 	all := map[string]func() error{
-		"Jobs": func() error { _, err := s.Jobs(ctx, []string{"job"}); return err },
+		"Jobs": func() error { _, err := s.Jobs(ctx, []joblog.Ask{{ID: "job", AnyOwner: true}}); return err },
 		"Read": func() error { _, err := s.Read(ctx, joblog.Query{Job: "job", UpTo: everything}); return err },
 		"Tail": func() error { _, err := s.Tail(ctx); return err },
 		"Next": func() error {

@@ -32,6 +32,9 @@ type Fixture struct {
 	// SetJob creates or updates the application's row of the job. Goroutines
 	// and failures are as with Insert.
 	SetJob func(t testing.TB, job, state string)
+	// SetOwner says whom the job belongs to, as the text of the owner column will
+	// be. The job exists. It is nil if the store's jobs have no owners.
+	SetOwner func(t testing.TB, job, owner string)
 }
 
 // open makes a fixture.
@@ -47,8 +50,12 @@ type test struct {
 // which powers the store has.
 func Run(t *testing.T, open func(t *testing.T) Fixture) {
 	t.Helper()
-	probe := open(t).Store
+	f := open(t)
+	probe := f.Store
 	run(t, "Jobs", open, jobsTests)
+	if f.SetOwner != nil {
+		run(t, "Owner", open, ownerTests)
+	}
 	run(t, "Read", open, readTests)
 	run(t, "Tail", open, tailTests)
 	run(t, "Close", open, closeTests)

@@ -69,19 +69,22 @@ func (s *Store) usable(ctx context.Context) error {
 	return nil
 }
 
-// Jobs looks up jobs.
-func (s *Store) Jobs(ctx context.Context, ids []string) (map[string]joblog.Job, error) {
+// Jobs looks up jobs, which are nobody's.
+func (s *Store) Jobs(ctx context.Context, asks []joblog.Ask) (map[joblog.Ask]joblog.Job, error) {
 	if err := s.usable(ctx); err != nil {
 		return nil, err
 	}
 	s.rows.mu.RLock()
 	defer s.rows.mu.RUnlock()
-	found := map[string]joblog.Job{}
-	for _, id := range ids {
-		if j := s.rows.jobs[id]; j != nil {
-			found[id] = joblog.Job{ID: id, State: j.state, Terminal: terminal(j.state)}
+	found := map[joblog.Ask]joblog.Job{}
+	for _, ask := range asks {
+		if !ask.AnyOwner {
+			continue
+		}
+		if j := s.rows.jobs[ask.ID]; j != nil {
+			found[ask] = joblog.Job{ID: ask.ID, State: j.state, Terminal: terminal(j.state)}
 		} else if s.rows.demand {
-			found[id] = joblog.Job{ID: id, State: running}
+			found[ask] = joblog.Job{ID: ask.ID, State: running}
 		}
 	}
 	return found, nil

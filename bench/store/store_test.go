@@ -41,7 +41,8 @@ func TestFeed(t *testing.T) {
 	_ = l.Close()
 	s := (&Driver{Feed: address}).Open(nil)
 	defer s.Close()
-	if jobs, err := s.Jobs(t.Context(), []string{"a"}); err != nil || jobs["a"].State != running {
+	a, b := joblog.Ask{ID: "a", AnyOwner: true}, joblog.Ask{ID: "b", AnyOwner: true}
+	if jobs, err := s.Jobs(t.Context(), []joblog.Ask{a}); err != nil || jobs[a].State != running {
 		t.Fatalf("got %v, %v", jobs, err)
 	}
 	conn, err := net.Dial("tcp", address)
@@ -59,7 +60,7 @@ func TestFeed(t *testing.T) {
 	if err != nil || len(page.Events) != 1 || page.Events[0].Message != "one line" {
 		t.Errorf("got %+v, %v", page, err)
 	}
-	if jobs, err := s.Jobs(t.Context(), []string{"a", "b"}); err != nil || !jobs["a"].Terminal || jobs["b"].Terminal {
+	if jobs, err := s.Jobs(t.Context(), []joblog.Ask{a, b}); err != nil || !jobs[a].Terminal || jobs[b].Terminal {
 		t.Errorf("got %v, %v", jobs, err)
 	}
 }

@@ -1,0 +1,70 @@
+package caddyjobs
+
+import (
+	"sync"
+	"time"
+)
+
+// When many streams are to end, they end one after the other, so that their
+// clients do not come back all at once: these many a second, as far as there is
+// time.
+const (
+	endsASecond = 500
+	briefest    = 100 * time.Millisecond
+)
+
+// spread is the time over which so many streams end, a part of all there is:
+// what is left is for clients to hear of it.
+func spread(streams int, within time.Duration) time.Duration {
+	return min(max(time.Duration(streams)*time.Second/endsASecond, briefest), within-within/8)
+}
+
+// exiting is begun once, when the process is to exit.
+var exiting sync.Once
+
+// drainAll asks the streams of all stores to end, as the process is to exit;
+// some may be of configs that are gone. Those that are left when the time is
+// over are cut.
+func drainAll(within time.Duration) {
+	exiting.Do(func() {
+		hubs.Range(func(_, value any) bool {
+			value.(*hub).close(within)
+			return true
+		})
+		time.AfterFunc(within, everyone.cut)
+	})
+}
+
+// close asks all streams to end, spread over a part of the time there is.
+func (h *hub) close(within time.Duration) {
+	h.mu.Lock()
+	if h.closing.IsZero() {
+		h.closing = time.Now().Add(spread(everyone.count(), within))
+	}
+	h.mu.Unlock()
+	h.summon()
+}
+
+// summon has all streams look whether they are to end.
+func (h *hub) summon() {
+	h.mu.Lock()
+	close(h.summons)
+	h.summons = make(chan struct{})
+	h.mu.Unlock()
+	lot().Sweep()
+}
+
+// summoned returns a channel that is closed when a stream is to look whether
+// it is to end.
+func (h *hub) summoned() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.summons
+}
+
+// closes is when the last stream is to end; the zero time if they are to go on.
+func (h *hub) closes() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.closing
+}
