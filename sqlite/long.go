@@ -17,7 +17,7 @@ func (s *Store) complete(ctx context.Context, f *file, events []joblog.Event) er
 		if !e.Truncated || e.Message != "" {
 			continue
 		}
-		text, err := s.start(ctx, f, e.ID)
+		text, err := s.beginning(ctx, f, e.ID)
 		if err != nil {
 			return err
 		}
@@ -26,9 +26,9 @@ func (s *Store) complete(ctx context.Context, f *file, events []joblog.Event) er
 	return nil
 }
 
-// start is the first bytes of a row's message: read as such from a table, and
+// beginning is the first bytes of a row's message: read as such from a table, and
 // by a statement from what is none, which loads all of it.
-func (s *Store) start(ctx context.Context, f *file, id int64) (text string, err error) {
+func (s *Store) beginning(ctx context.Context, f *file, id int64) (text string, err error) {
 	if f.rowid {
 		e := s.tables.Events
 		text, err = blob(s.path, e.Table, e.Message, id, s.maxMessage, int(s.busy.Milliseconds()))
@@ -37,6 +37,6 @@ func (s *Store) start(ctx context.Context, f *file, id int64) (text string, err 
 		}
 	}
 	var b []byte
-	err = each(ctx, f.read, f.layout.start, []any{id}, func(scan scanner) error { return scan(&b) })
+	err = each(ctx, f.read, f.start, []any{id}, func(scan scanner) error { return scan(&b) })
 	return string(b), err
 }
