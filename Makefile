@@ -18,7 +18,11 @@ SOAK_TIME ?= 2m
 SOAK_COUNT ?= 5
 SOAK_PACKAGES ?= ./...
 
-.PHONY: help run build test setup lint vet check bench soak clean
+# make fuzz FUZZ_TIME=10m FUZZ_PACKAGES=./joblog
+FUZZ_TIME ?= 30s
+FUZZ_PACKAGES ?= ./...
+
+.PHONY: help run build test setup lint vet check fuzz bench soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,7 +33,7 @@ run: ## serve Caddyfile.example on http://localhost:8080
 build: tools ## build bin/caddy with xcaddy, as users do
 	scripts/build-caddy
 
-test: setup lint vet check build ## everything: install what is needed, lint, vet, test, build
+test: setup lint vet check fuzz build ## everything: install what is needed, lint, vet, test, fuzz, build
 
 lint: tools ## check style and formatting
 	$(AS_XCADDY) golangci-lint run ./...
@@ -41,6 +45,9 @@ vet:
 check: setup ## run the tests, under the race detector
 	go test -race -timeout 20m ./...
 	go test -race -timeout 20m . ./e2e -parking off
+
+fuzz: ## run the fuzzers of FUZZ_PACKAGES, FUZZ_TIME each
+	scripts/fuzz $(FUZZ_TIME) $(FUZZ_PACKAGES)
 
 soak: setup ## run the tests and the fuzzers for long: SOAK_TIME a fuzzer, SOAK_COUNT rounds
 	scripts/soak $(SOAK_TIME) $(SOAK_COUNT) $(SOAK_PACKAGES)

@@ -17,6 +17,13 @@ import (
 // errMediaType is wrapped by parseEvents if it cannot tell how to read a body.
 var errMediaType = errors.New("the body's type is not known")
 
+// maxEvents is how many events a body may have: in memory each takes a hundred
+// bytes, and may be a single one in the body.
+const maxEvents = 100_000
+
+// errTooMany is of bodies with more events than that.
+var errTooMany = fmt.Errorf("more than %d events; send fewer at a time", maxEvents)
+
 // eventBody is one event as clients send it.
 type eventBody struct {
 	Message  *string `json:"event_message"`
@@ -45,7 +52,7 @@ func parseEvents(header http.Header, body []byte) (events []joblog.Event, err er
 	case "application/x-ndjson", "application/jsonl", "application/ndjson":
 		events, err = parseNDJSON(body)
 	case "text/plain":
-		events = parseText(body)
+		events, err = parseText(body)
 	default:
 		return nil, fmt.Errorf("%w: say Content-Type: application/json, application/x-ndjson or text/plain, not %.80q",
 			errMediaType, header.Get("Content-Type"))
@@ -83,6 +90,9 @@ func parseJSON(body []byte) ([]joblog.Event, error) {
 
 // parseNext appends the decoder's next event.
 func parseNext(d *json.Decoder, body []byte, events []joblog.Event) ([]joblog.Event, error) {
+	if len(events) == maxEvents {
+		return nil, invalid(body, int(d.InputOffset()), errTooMany)
+	}
 	var e eventBody
 	err := d.Decode(&e)
 	if err == nil {
@@ -103,6 +113,9 @@ func parseNDJSON(body []byte) (events []joblog.Event, err error) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
+		if len(events) == maxEvents {
+			return nil, invalid(body, start, errTooMany)
+		}
 		var e eventBody
 		if err := decodeOne(line, &e); err != nil {
 			return nil, invalid(body, start, err)
@@ -116,12 +129,17 @@ func parseNDJSON(body []byte) (events []joblog.Event, err error) {
 }
 
 // parseText reads one message a line.
-func parseText(body []byte) (events []joblog.Event) {
+func parseText(body []byte) (events []joblog.Event, err error) {
+	offset := 0
 	for line := range bytes.Lines(body) {
+		if len(events) == maxEvents {
+			return nil, invalid(body, offset, errTooMany)
+		}
+		offset += len(line)
 		message := strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r")
 		events = append(events, joblog.Event{Message: message})
 	}
-	return events
+	return events, nil
 }
 
 // parseState reads a job's state.
@@ -168,10 +186,11 @@ func (e *eventBody) event() joblog.Event {
 	return joblog.Event{Message: *e.Message, Severity: e.Severity, Time: joblog.Millis(e.Time)}
 }
 
-// invalid says on which line of the body something is wrong.
+// invalid says on which line of the body something is wrong. It does not repeat
+// all of what it is about, which may be all of the body.
 func invalid(body []byte, offset int, err error) error {
 	line := 1 + bytes.Count(body[:min(offset, len(body))], []byte("\n"))
-	return fmt.Errorf("%w: line %d: %s", joblog.ErrInvalid, line, strings.TrimPrefix(err.Error(), "json: "))
+	return fmt.Errorf("%w: line %d: %.120s", joblog.ErrInvalid, line, strings.TrimPrefix(err.Error(), "json: "))
 }
 
 // invalidUTF8 is the offset of the first byte that is not UTF-8, -1 if all is.

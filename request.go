@@ -181,11 +181,11 @@ func (q *request) negotiate(r *http.Request, given bool) *refusal {
 // quality is the weight among a media range's parameters.
 func quality(params string) float64 {
 	list := strings.Split(params, ";")
-	i := slices.IndexFunc(list, func(p string) bool { return strings.HasPrefix(strings.TrimSpace(p), "q=") })
+	i := slices.IndexFunc(list, func(p string) bool { return strings.HasPrefix(strings.ToLower(strings.TrimSpace(p)), "q=") })
 	if i < 0 {
 		return 1
 	}
-	weight, err := strconv.ParseFloat(strings.TrimPrefix(strings.TrimSpace(list[i]), "q="), 64)
+	weight, err := strconv.ParseFloat(strings.TrimSpace(list[i])[len("q="):], 64)
 	if err != nil {
 		return 0
 	}

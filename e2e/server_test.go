@@ -21,11 +21,12 @@ import (
 
 // config is what a test wants of its server.
 type config struct {
-	store  string                 // the store's lines of the Caddyfile
-	jobs   string                 // more lines of the global option
-	global string                 // more global options
-	logs   string                 // more lines of jobs_logs
-	binary func() (string, error) // raceCaddy if nil
+	store   string                 // the store's lines of the Caddyfile
+	jobs    string                 // more lines of the global option
+	global  string                 // more global options
+	servers string                 // more lines of the servers' options
+	logs    string                 // more lines of jobs_logs
+	binary  func() (string, error) // raceCaddy if nil
 }
 
 // caddyfile is laid out for a server whose sockets are handed to it: the
@@ -39,6 +40,7 @@ const caddyfile = `
 	%[7]s
 	servers {
 		protocols h1 h2
+		%[9]s
 	}
 	jobs {
 		parking %[6]s
@@ -97,7 +99,7 @@ func start(t *testing.T, c config) *server {
 		t.Fatal(err)
 	}
 	file := filepath.Join(s.home, "Caddyfile")
-	text := fmt.Sprintf(caddyfile, c.store, c.jobs, clients, portOf(plain), portOf(secure), *parkingFlag, c.global, c.logs)
+	text := fmt.Sprintf(caddyfile, c.store, c.jobs, clients, portOf(plain), portOf(secure), *parkingFlag, c.global, c.logs, c.servers)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func (c Cursor) Clip(n int64) Cursor {
 	if n >= c.N {
 		return c
 	}
-	i := c.Holes.find(n + 1)
+	i := c.Holes.past(n)
 	if i < len(c.Holes) {
 		n = min(n, c.Holes[i].Lo-1) // a hole at the top is as good as none
 	}
@@ -163,7 +163,7 @@ func parseHole(s string, n, prev int64, first bool) (Range, error) {
 	}
 	h := Range{Hi: from - d}
 	h.Lo = h.Hi
-	if long {
+	if long && h.Hi > 0 { // else it is below 1 already, and subtraction might overflow
 		l, err := parseNumber(length, 36)
 		if err != nil {
 			return Range{}, err

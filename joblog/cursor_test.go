@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 const universe = 12 // ids of the naive model are 1 to this
@@ -119,7 +120,7 @@ func TestParseCursor(t *testing.T) {
 	}
 	for _, text := range []string{
 		"", "-1", "+1", "01", "1.0", " 1", "1 ", "x", "1e3", "9223372036854775808", "1~", "~1", "1~1", "7~0.7", "7~-1",
-		"7~0.0", "7~1-1", "7~1-0", "7~1-2-", "7~A", "7~1..1", "7~1~2", "7~01", "7\n", strings.Repeat("1", 5000),
+		"7~0.0", "0~10.1y2p0ij32e8e0", "7~1-1", "7~1-0", "7~1-2-", "7~A", "7~1..1", "7~1~2", "7~01", "7\n", strings.Repeat("1", 5000),
 		"9000~1" + strings.Repeat("-2", 2100),
 	} {
 		if got, err := ParseCursor(text); !errors.Is(err, ErrCursor) {
@@ -128,28 +129,72 @@ func TestParseCursor(t *testing.T) {
 	}
 }
 
+// FuzzParseCursor reads any text. What is a cursor is written as it was, and
+// says the same of each id as its text does; what is made of two says what both
+// did.
 func FuzzParseCursor(f *testing.F) {
-	for _, text := range []string{"0", "7", "1042~3-k.2", "7~0.6", "9223372036854775807~0-2", "x~", "1~1"} {
-		f.Add(text, int64(3))
+	const newest = "9223372036854775807"
+	for _, texts := range [][2]string{
+		{"0", "7"},
+		{"1042~3-k.2", "1040~0"},
+		{"7~0.6", "7~1"},
+		{newest + "~0-2", newest + "~1"},
+		{newest, newest + "~1y2p0ij32e8e6"},
+		{newest + "~0.1y2p0ij32e8e5", "9"},
+		{"x~", "1~1"},
+		{"100~2-2-2-2.3-2", "100~3-3.2-9"},
+		{"7~\u0661", "7 "},
+	} {
+		f.Add(texts[0], texts[1], int64(3))
 	}
-	f.Fuzz(func(t *testing.T, text string, id int64) {
+	charset := regexp.MustCompile(`^[0-9A-Za-z._~-]+$`)
+	f.Fuzz(func(t *testing.T, text, other string, id int64) {
 		c, err := ParseCursor(text)
 		if err != nil {
-			if !errors.Is(err, ErrCursor) {
+			if !errors.Is(err, ErrCursor) || strings.ContainsFunc(err.Error(), unicode.IsControl) || len(err.Error()) > 300 {
 				t.Fatal(err)
 			}
 			return
 		}
 		sound(t, c)
-		if c.String() != text {
+		if c.String() != text || len(text) > maxCursorLen || !charset.MatchString(text) {
 			t.Fatalf("%q is written %q", text, c)
 		}
-		if id > 0 {
-			clipped := c.Clip(id)
-			sound(t, clipped)
-			if clipped.Covers(id) != c.Covers(id) || !clipped.Union(c).equal(c) {
-				t.Fatalf("%s up to %d is %s", c, id, clipped)
+		sent := string(appendID(nil, c))
+		short, err := ParseCursor(strings.TrimSuffix(strings.TrimPrefix(sent, "id: "), "\n"))
+		if err != nil || len(short.String()) > maxSentCursor {
+			t.Fatalf("%q is sent as %q: %v", text, sent, err)
+		}
+		d, err := ParseCursor(other)
+		if err != nil {
+			d = Cursor{}
+		}
+		both, clipped := c.Union(d), c.Clip(max(id, 0))
+		sound(t, short)
+		sound(t, both)
+		sound(t, clipped)
+		for _, id := range edges(id, c, d) {
+			has := id <= c.N && !slices.ContainsFunc(c.Holes, func(r Range) bool { return r.Lo <= id && id <= r.Hi })
+			if c.Covers(id) != has || short.Covers(id) && !has {
+				t.Fatalf("%s covers %d: %t, sent as %s: %t", c, id, c.Covers(id), short, short.Covers(id))
+			}
+			if both.Covers(id) != (has || d.Covers(id)) {
+				t.Fatalf("%s with %s is %s, which covers %d: %t", c, d, both, id, both.Covers(id))
 			}
 		}
+		if id > 0 && (clipped.Covers(id) != c.Covers(id) || !clipped.Union(c).equal(c)) {
+			t.Fatalf("%s up to %d is %s", c, id, clipped)
+		}
 	})
+}
+
+// edges are the ids, from 1, where what cursors cover begins or ends, and one more.
+func edges(id int64, cursors ...Cursor) (ids []int64) {
+	for _, c := range cursors {
+		ids = append(ids, id, c.N, c.N+1) // which may overflow
+		for _, h := range c.Holes {
+			ids = append(ids, h.Lo-1, h.Lo, h.Hi, h.Hi+1)
+		}
+	}
+	return slices.DeleteFunc(ids, func(id int64) bool { return id < 1 })
 }

@@ -90,7 +90,7 @@ func (f Format) appendPlainNotice(b []byte, what, reason string) []byte {
 	default:
 		b = append(append(b, "-- "...), what...)
 		if reason != "" {
-			b = append(append(b, ": "...), reason...)
+			b = appendPlain(append(b, ": "...), reason)
 		}
 		return append(b, '\n')
 	}
@@ -147,9 +147,11 @@ func message(line []byte) string {
 }
 
 // appendPlain writes text as one line that is safe on a terminal: control
-// sequences are dropped but for SGR (colour), line breaks become spaces.
+// sequences are dropped but for SGR (colour), line breaks become spaces, and
+// bytes that are not UTF-8, which may be controls, U+FFFD. Marks of the direction
+// of writing stay: they act within the line, and texts need them.
 func appendPlain(b []byte, s string) []byte {
-	s = strings.TrimRight(s, "\r\n")
+	s = strings.ToValidUTF8(strings.TrimRight(s, "\r\n"), "\uFFFD")
 	for i := 0; i < len(s); {
 		if n := escapeLen(s[i:]); n > 0 {
 			if isColour(s[i : i+n]) {
@@ -161,6 +163,9 @@ func appendPlain(b []byte, s string) []byte {
 		switch c := s[i]; {
 		case c == '\n':
 			b = append(b, ' ')
+		case strings.HasPrefix(s[i:], "\u2028"), strings.HasPrefix(s[i:], "\u2029"):
+			b = append(b, ' ')
+			i += len("\u2028") - 1
 		case c == '\r' && strings.HasPrefix(s[i+1:], "\n"): // the line feed speaks for both
 		case c == '\r':
 			b = append(b, ' ')

@@ -16,6 +16,11 @@ func (r Ranges) find(id int64) int {
 	return sort.Search(len(r), func(i int) bool { return r[i].Hi >= id })
 }
 
+// past is the index of the first range that ends above n.
+func (r Ranges) past(n int64) int {
+	return sort.Search(len(r), func(i int) bool { return r[i].Hi > n })
+}
+
 // Contain reports whether id is in the set.
 func (r Ranges) Contain(id int64) bool {
 	i := r.find(id)
@@ -25,7 +30,7 @@ func (r Ranges) Contain(id int64) bool {
 // upTo is the part of the set at n or below. It shares nothing with r that
 // an append could overwrite.
 func (r Ranges) upTo(n int64) Ranges {
-	i := r.find(n + 1)
+	i := r.past(n)
 	if i < len(r) && r[i].Lo <= n {
 		return append(r[:i:i], Range{r[i].Lo, n})
 	}
@@ -34,7 +39,7 @@ func (r Ranges) upTo(n int64) Ranges {
 
 // above is the part of the set above n.
 func (r Ranges) above(n int64) Ranges {
-	i := r.find(n + 1)
+	i := r.past(n)
 	if i < len(r) && r[i].Lo <= n {
 		return append(Ranges{{n + 1, r[i].Hi}}, r[i+1:]...)
 	}

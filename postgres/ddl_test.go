@@ -58,6 +58,32 @@ var schemas = map[string]func(*Driver){
 		d.Events = tables.EventsTable{Table: `"My ""App"""."log.rows"`, ID: "Id", Job: "select", Message: "the message", Severity: "niveau", Time: "à"}
 		d.Jobs = tables.JobsTable{Table: `"My ""App""".Jobs`, ID: "Job Id", State: "state", Owner: "user", Terminal: []string{"done"}}
 	},
+	"bad names": func(d *Driver) {
+		d.Tables, d.Notify = badNames["SQL"], `'"; --`
+		d.Events.Table, d.Jobs.Table = tables.Quote(d.Events.Table), tables.Quote(d.Jobs.Table)
+		d.Jobs.Terminal = []string{"done"}
+	},
+	"places of names": func(d *Driver) {
+		d.Tables, d.Notify = badNames["places of names"], "{watch}"
+		d.Jobs.Terminal = []string{"done"}
+	},
+}
+
+// TestSchemaRefuses has names that would end what they stand in.
+func TestSchemaRefuses(t *testing.T) {
+	for name, change := range map[string]func(*Driver){
+		"a comment": func(d *Driver) { d.Events.Table = "\"x\nDROP TABLE y; --\"" },
+		"a body":    func(d *Driver) { d.Events.Job = "$caddyjobs$; DROP TABLE y; --" },
+		"an owner":  func(d *Driver) { d.Jobs.Owner = "o\rn" },
+		"a channel": func(d *Driver) { d.Notify = "$caddyjobs$" },
+	} {
+		d := &Driver{Notify: notifyAuto}
+		d.SetDefaults()
+		change(d)
+		if script, err := d.Schema(); err == nil || !strings.Contains(err.Error(), "is not printed") {
+			t.Errorf("%s: %v, %s", name, err, script)
+		}
+	}
 }
 
 // TestSchema makes a database by the SQL that is printed, and a store reads it

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	_ "embed"
+	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -19,7 +20,8 @@ var (
 
 // Schema is the SQL of all that the store can use, for the names that are
 // configured, with what each part is for. Nothing but a person runs it. Its
-// errors are those of names that cannot be.
+// errors are those of names that cannot be, or that would end a comment or a
+// function's body in it.
 func (d *Driver) Schema() (string, error) {
 	if err := d.checkNames(); err != nil {
 		return "", err
@@ -30,16 +32,23 @@ func (d *Driver) Schema() (string, error) {
 	}
 	owner := ""
 	if d.Jobs.Owner != "" {
-		owner = "\n\t" + pgx.Identifier{d.Jobs.Owner}.Sanitize() + " text,"
+		owner = "\n\t{owner name} text,"
 	}
+	text = strings.Replace(text, "{owner column}", owner, 1)
 	events, schema := nameOf(d.Events.Table)
 	jobs, _ := nameOf(d.Jobs.Table)
 	function := func(name string) string { return within(d.Tables, "caddyjobs_"+name) }
-	return named(text, d.Tables,
-		"{owner column}", owner, "{requests}", strings.Replace(requestsTable, "TABLE", "TABLE IF NOT EXISTS", 1),
+	script := named(text, d.Tables,
+		"{owner name}", pgx.Identifier{d.Jobs.Owner}.Sanitize(), "{requests}", strings.Replace(requestsTable, "TABLE", "TABLE IF NOT EXISTS", 1),
 		"{index}", pgx.Identifier{"caddyjobs_" + events}.Sanitize(), "{schema}", pgx.Identifier{schema}.Sanitize(),
 		"{watch}", watchTable(d.Tables), "{rows function}", function(events), "{state function}", function(jobs),
-		"{channel}", "'"+strings.ReplaceAll(d.channel(), "'", "''")+"'"), nil
+		"{channel}", "'"+strings.ReplaceAll(d.channel(), "'", "''")+"'")
+	for _, end := range []string{"\n", "\r", "$caddyjobs$"} {
+		if strings.Count(script, end) != strings.Count(text, end) {
+			return "", fmt.Errorf("a name that has %q in it is not printed; rename it, or write the SQL by hand", end)
+		}
+	}
+	return script, nil
 }
 
 // channel is the one on which the database notifies.

@@ -35,21 +35,19 @@ type statements struct {
 type tailKind struct{ filter, holes, places bool }
 
 func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
-	severity := "{severity}::text"
-	sql := func(text string) string {
-		return named(text, t, "{jobtype}", l.jobType, "{jobstype}", l.jobsType, "{max}", fmt.Sprint(l.max),
-			"{budget}", fmt.Sprint(joblog.PageBytes), "{ms}", millisOf(l.timeType), "{sev}", severity,
-			"{size}", fmt.Sprintf("least(octet_length({message}::text), %d) + 96", l.max),
-			"{from_ms}", fromMillis(l.timeType), "{statetype}", l.stateType, "{sevtype}", l.severity)
+	ours := strings.NewReplacer("{max}", fmt.Sprint(l.max), "{budget}", fmt.Sprint(joblog.PageBytes),
+		"{ms}", millisOf(l.timeType), "{from_ms}", fromMillis(l.timeType), "{sev}", "{severity}::text",
+		"{size}", fmt.Sprintf("least(octet_length({message}::text), %d) + 96", l.max))
+	sql := func(text string) string { // names come last: in them anything may stand
+		return named(ours.Replace(text), t, "{jobtype}", l.jobType, "{jobstype}", l.jobsType, "{statetype}", l.stateType, "{sevtype}", l.severity)
 	}
-	twice := func(text string) string { return sql(sql(text)) } // {size} and the like have names in them
 	s := &statements{
 		jobs:     sql(jobsSQL),
-		last:     twice(marksSQL(fmt.Sprintf("ORDER BY {id} DESC LIMIT %d", maxMarks))),
-		marks:    twice(marksSQL("WHERE {id} = ANY($1::bigint[])")),
+		last:     sql(marksSQL(fmt.Sprintf("ORDER BY x.{id} DESC LIMIT %d", maxMarks))),
+		marks:    sql(marksSQL("WHERE {id} = ANY($1::bigint[])")),
 		hasJob:   sql(`SELECT 1 FROM {jobs} WHERE {jobid} = $1::text::{jobstype}`),
 		setState: sql(`UPDATE {jobs} SET {state} = ($2::text)::{statetype} WHERE {jobid} = $1::text::{jobstype}`),
-		lastTime: twice(`SELECT {ms} FROM {events} ORDER BY {id} DESC LIMIT 1`),
+		lastTime: sql(`SELECT {ms} FROM {events} x ORDER BY x.{id} DESC LIMIT 1`),
 		gaps: sql(`SELECT prev + 1, id - 1 FROM (SELECT {id}::bigint AS id, lag({id}::bigint, 1, $1::bigint) OVER (ORDER BY {id}) AS prev
 			FROM {events} WHERE {id} > $1 AND {id} <= $2) g WHERE id > prev + 1 ORDER BY 1`),
 		count: sql(`SELECT {job}::text, count(*) FROM {events} WHERE {job} = ANY($1::text[]::{jobtype}[]) AND {id} <= $2 GROUP BY 1`),
@@ -59,21 +57,22 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 	if l.heap {
 		s.fence = sql(fenceSQL)
 	}
-	newest := sql("(SELECT max({id})::bigint FROM {events})")
+	highest := sql("(SELECT max({id})::bigint FROM {events})")
+	newest := highest
 	if sequence != nil {
 		newest = "(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM " + *sequence + ")"
 	}
-	s.newest = sql(fmt.Sprintf(`SELECT CASE WHEN pg_is_in_recovery() THEN %d ELSE greatest(%s, (SELECT max({id}) FROM {events}), 0) END::bigint`, math.MaxInt64, newest))
+	s.newest = fmt.Sprintf(`SELECT CASE WHEN pg_is_in_recovery() THEN %d ELSE greatest(%s, %s, 0) END::bigint`, math.MaxInt64, newest, highest)
 	s.locks = locksSQL(t, newest, l.blind)
 	for i := range 8 {
 		k := pageKind{i&1 > 0, i&2 > 0, i&4 > 0}
-		s.page[k] = twice(pageSQL(k, l))
+		s.page[k] = sql(pageSQL(k, l))
 	}
 	for i := range 8 {
 		k := tailKind{i&1 > 0, i&2 > 0, i&4 > 0}
-		s.tail[k] = twice(tailSQL(k, l.placed))
+		s.tail[k] = sql(tailSQL(k, l.placed))
 	}
-	s.insert = twice(`INSERT INTO {events} ({job}, {message}, {severity}, {time})
+	s.insert = sql(`INSERT INTO {events} ({job}, {message}, {severity}, {time})
 		SELECT $1::text::{jobtype}, m, s::{sevtype}, {from_ms}
 		FROM unnest($2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY u(m, s, ms, n) ORDER BY n RETURNING {id}::bigint`)
 	return s
@@ -94,10 +93,10 @@ const jobsSQL = `SELECT a.nth, j.{jobid}::text, j.{state}::text, coalesce({owner
 // older than it looks.
 //
 //	$1, $2 from and to  $3 the writers
-var fenceSQL = fmt.Sprintf(`WITH w AS (
+var fenceSQL = fmt.Sprintf(`WITH caddyjobs_writers AS (
 		SELECT coalesce(max(age(transactionid)), 0) AS age, count(DISTINCT virtualtransaction) = cardinality($3::text[]) AS known FROM pg_locks
 		WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND granted AND virtualtransaction = ANY($3::text[]))
-	SELECT coalesce((SELECT max(id) FROM (SELECT {id}::bigint AS id, xmin AS x FROM {events} WHERE {id} > $1 AND {id} <= $2) e, w
+	SELECT coalesce((SELECT max(id) FROM (SELECT {id}::bigint AS id, xmin AS x FROM {events} WHERE {id} > $1 AND {id} <= $2) e, caddyjobs_writers w
 		WHERE w.known AND age(x) > w.age + %d GROUP BY x ORDER BY 1 DESC
 		OFFSET current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int LIMIT 1), $1)::bigint`, startOlder)
 
@@ -109,13 +108,13 @@ var fenceSQL = fmt.Sprintf(`WITH w AS (
 func locksSQL(t tables.Tables, newest string, blind bool) string {
 	events, _ := identifier(t.Events.Table) // Validate has checked it
 	writers := `ARRAY(SELECT DISTINCT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND granted AND mode = 'RowExclusiveLock'
-			AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND relation IN (SELECT oid FROM r))`
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND relation IN (SELECT oid FROM caddyjobs_heirs))`
 	if blind {
 		writers = `'{}'::text[]`
 	}
-	return `WITH RECURSIVE r(oid) AS (SELECT unnest($1::oid[]) UNION SELECT i.inhrelid FROM pg_inherits i JOIN r ON i.inhparent = r.oid)
+	return `WITH RECURSIVE caddyjobs_heirs(oid) AS (SELECT unnest($1::oid[]) UNION SELECT i.inhrelid FROM pg_inherits i JOIN caddyjobs_heirs r ON i.inhparent = r.oid)
 		SELECT pg_postmaster_start_time()::text || pg_is_in_recovery(), pg_backend_pid(), to_regclass('` + strings.ReplaceAll(events, "'", "''") + `')::oid,
-		(SELECT string_agg(coalesce(pg_relation_filenode(oid), 0)::text, ' ' ORDER BY oid) FROM r), pg_is_in_recovery(),
+		(SELECT string_agg(coalesce(pg_relation_filenode(oid), 0)::text, ' ' ORDER BY oid) FROM caddyjobs_heirs), pg_is_in_recovery(),
 		CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() ELSE clock_timestamp() END, ` + newest + `,
 		pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint, ` + writers
 }
@@ -176,7 +175,7 @@ const digest = `hashtextextended(concat_ws(' ', job, octet_length(msg), left(msg
 // marksSQL is the statement of some rows' marks.
 func marksSQL(which string) string {
 	return `SELECT id, ` + digest + ` FROM (SELECT {id}::bigint AS id, {job}::text AS job, {message}::text AS msg
-		FROM {events} ` + which + `) e ORDER BY id`
+		FROM {events} x ` + which + `) e ORDER BY id`
 }
 
 // tailSQL is the statement of a tick: in one snapshot the states that are asked
@@ -188,6 +187,8 @@ func marksSQL(which string) string {
 // Rows of jobs that are not watched come with an id only, and only where an
 // edge of a gap, or a hole, needs it. A prefix of the rows is kept that fits the
 // budget; the summary says how far it goes. Of the last ones there are marks.
+// What is named here has names that no table has, and columns are asked for by
+// their table: ORDER BY would take ours for them.
 func tailSQL(k tailKind, placed bool) string {
 	watched := "($3::text[] IS NULL)" // it needs a type, even where it is not used
 	if k.filter {
@@ -198,26 +199,26 @@ func tailSQL(k tailKind, placed bool) string {
 	if k.holes {
 		places = "$9"
 		fills = `(SELECT true AS fill, f.* FROM unnest($7::bigint[], $8::bigint[]) h(lo, hi) CROSS JOIN LATERAL (
-			SELECT ` + columns + ` FROM {events} WHERE {id} BETWEEN h.lo AND h.hi ORDER BY {id} LIMIT $2) f ORDER BY f.id LIMIT $2) UNION ALL `
+			SELECT ` + columns + ` FROM {events} x WHERE x.{id} BETWEEN h.lo AND h.hi ORDER BY x.{id} LIMIT $2) f ORDER BY f.id LIMIT $2) UNION ALL `
 	}
-	return `WITH r AS MATERIALIZED (` + fills + `
-		(SELECT false AS fill, ` + columns + ` FROM {events} WHERE {id} > $1 ORDER BY {id} LIMIT $2)
-	), g AS (
+	return `WITH caddyjobs_rows AS MATERIALIZED (` + fills + `
+		(SELECT false AS fill, ` + columns + ` FROM {events} x WHERE x.{id} > $1 ORDER BY x.{id} LIMIT $2)
+	), caddyjobs_kept AS (
 		SELECT *, lag(id, 1, $1) OVER (PARTITION BY fill ORDER BY id) AS prev,
-			coalesce(sum(size) FILTER (WHERE w) OVER (ORDER BY id), 0) - CASE WHEN w THEN size ELSE 0 END < {budget} AS kept FROM r
+			coalesce(sum(size) FILTER (WHERE w) OVER (ORDER BY id), 0) - CASE WHEN w THEN size ELSE 0 END < {budget} AS kept FROM caddyjobs_rows
 	)
 	SELECT 'row', id, fill, w, CASE WHEN w THEN job END,
 		CASE WHEN w THEN CASE WHEN octet_length(msg) > {max} THEN left(msg, {max}) ELSE msg END END, coalesce(w AND octet_length(msg) > {max}, false),
 		CASE WHEN w THEN sev END, CASE WHEN w THEN ms END, prev, 0::bigint, 0::bigint, 0::bigint
-		FROM g WHERE kept AND (w OR fill OR id <> prev + 1)
+		FROM caddyjobs_kept WHERE kept AND (w OR fill OR id <> prev + 1)
 	UNION ALL
 	` + statesSQL(k, placed, places) + `
 	UNION ALL
 	SELECT 'mark', id, false, false, NULL, NULL, false, NULL, NULL, ` + digest + `, 0, 0, 0
-		FROM (SELECT * FROM g WHERE kept ORDER BY id DESC LIMIT ` + fmt.Sprint(maxMarks) + `) m
+		FROM (SELECT * FROM caddyjobs_kept WHERE kept ORDER BY id DESC LIMIT ` + fmt.Sprint(maxMarks) + `) m
 	UNION ALL
 	SELECT 'sum', coalesce(max(id) FILTER (WHERE kept AND NOT fill), $1), false, false, NULL, NULL, false, NULL, NULL, 0,
-		count(*) FILTER (WHERE NOT kept), count(*) FILTER (WHERE fill), count(*) FILTER (WHERE NOT fill) FROM g
+		count(*) FILTER (WHERE NOT kept), count(*) FILTER (WHERE fill), count(*) FILTER (WHERE NOT fill) FROM caddyjobs_kept
 	ORDER BY 2`
 }
 

@@ -39,6 +39,9 @@ func (p *page) add(scan scanner, e *joblog.Event, more ...any) error {
 		e.Message, e.Truncated = cut(e.Message, p.maxMessage), true
 	}
 	p.size += e.Size()
+	if message == nil && e.Truncated {
+		p.size += p.maxMessage // complete reads it
+	}
 	if p.size > p.bytes && len(p.events) > 0 {
 		p.more = true
 		return errEnough

@@ -98,7 +98,10 @@ func (s *Store) Read(ctx context.Context, q joblog.Query) (joblog.Page, error) {
 	var p page
 	err := s.use(ctx, func(ctx context.Context, f *file) error {
 		p = page{rows: q.Limit, bytes: joblog.PageBytes, maxMessage: s.maxMessage}
-		return f.snapshot(ctx, func(tx *sql.Tx) error { return f.fill(ctx, tx, &p, q) })
+		if err := f.snapshot(ctx, func(tx *sql.Tx) error { return f.fill(ctx, tx, &p, q) }); err != nil {
+			return err
+		}
+		return s.complete(ctx, f, p.events)
 	})
 	if err != nil {
 		return joblog.Page{}, fmt.Errorf("reading a log: %w", err)

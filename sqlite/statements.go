@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/caddyjobs/caddyjobs/tables"
 )
@@ -29,6 +28,7 @@ type statements struct {
 	putState       string // (job, state, time), job is made if unknown; our tables only
 	insert         string // (job, message, severity, time)
 	lastTime       string // () the newest row's time
+	start          string // (id) the first bytes of a row's message
 	dropRows       string // (job)
 	dropJob        string // (job)
 }
@@ -67,29 +67,28 @@ func newStatements(t tables.Tables, maxMessage int, auto, utf8 bool) *statements
 			ON CONFLICT ({jobid}) DO UPDATE SET {state} = ?2, {updated} = ?3`,
 		insert:   `INSERT INTO {events} ({job}, {message}, {severity}, {time}) VALUES (?, ?, ?, ?)`,
 		lastTime: `SELECT +{time} FROM {events} ORDER BY {id} DESC LIMIT 1`,
+		start:    fmt.Sprintf(`SELECT substr(CAST({message} AS BLOB), 1, %d) FROM {events} WHERE {id} = ?`, maxMessage),
 		dropRows: `DELETE FROM {events} WHERE {job} = ?`,
 		dropJob:  `DELETE FROM {jobs} WHERE {jobid} = ?`,
 	}
-	text := `'` + strings.ReplaceAll(t.Events.Table, `'`, `''`) + `'`
 	for _, q := range []*string{
 		&s.jobs, &s.states, &s.oldest, &s.newest, &s.top, &s.ahead, &s.tail, &s.touched,
-		&s.hasJob, &s.addJob, &s.setState, &s.putState, &s.insert, &s.lastTime, &s.dropRows, &s.dropJob,
+		&s.hasJob, &s.addJob, &s.setState, &s.putState, &s.insert, &s.lastTime, &s.start, &s.dropRows, &s.dropJob,
 	} {
-		*q = named(strings.ReplaceAll(*q, "{text}", text), t)
+		*q = named(*q, t)
 	}
 	return s
 }
 
-// messageColumns are the message, cut so that no more than max bytes, and a
-// few to be trimmed, leave the database; and whether it was cut. Only where
-// the database's text is UTF-8 does it count in bytes; elsewhere characters
-// do, and the rest is cut later.
+// messageColumns are the message, or NULL if it has more than max bytes, and
+// whether it has: to take a part of it would load it whole, and its length alone
+// does not. Only where the database's text is UTF-8 does it count in bytes;
+// elsewhere characters do, and the rest is cut later.
 func messageColumns(max int, utf8 bool) string {
 	if !utf8 {
 		return fmt.Sprintf(`substr(CAST({message} AS TEXT), 1, %d), coalesce(length({message}) > %d, 0)`, max, max)
 	}
-	return fmt.Sprintf(`CASE WHEN octet_length({message}) > %d THEN substr(CAST({message} AS BLOB), 1, %d) `+
-		`ELSE CAST({message} AS TEXT) END, coalesce(octet_length({message}) > %d, 0)`, max, max, max)
+	return fmt.Sprintf(`CASE WHEN octet_length({message}) <= %d THEN CAST({message} AS TEXT) END, coalesce(octet_length({message}) > %d, 0)`, max, max)
 }
 
 // querier is a connection, a pool or a transaction.

@@ -69,10 +69,14 @@ func (t *tail) Next(ctx context.Context, w joblog.Watch) (tick joblog.Tick, err 
 		if !os.SameFile(t.file, f.info) {
 			return fmt.Errorf("%w: another file is in its place", joblog.ErrRewound)
 		}
-		return f.snapshot(ctx, func(tx *sql.Tx) (err error) {
+		err := f.snapshot(ctx, func(tx *sql.Tx) (err error) {
 			tick, err = t.tick(ctx, f, tx, w)
 			return err
 		})
+		if err != nil {
+			return err
+		}
+		return t.store.complete(ctx, f, tick.Events)
 	})
 	if err != nil {
 		return joblog.Tick{}, fmt.Errorf("following the store: %w", err)
