@@ -224,7 +224,7 @@ func (l *Loop) read(v *viewer) error {
 		l.broken(v, err)
 		return nil
 	case err != nil:
-		return fmt.Errorf("a viewer of %s, after %d events: %w", v.job.Name, v.next-1, err)
+		return fmt.Errorf("a viewer of %s, after %d events and %q: %w", v.job.Name, v.next-1, v.said, err)
 	}
 	return nil
 }

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// inside is what a server holds.
+type inside struct{ heap, goroutines, files float64 }
+
+// look collects what is garbage, and looks at what is left.
+func (n *node) look(ctx context.Context) (in inside, err error) {
+	const collections = 3 // what was in a pool is gone after two
+	var profile []byte
+	for range collections {
+		if profile, err = n.profile(ctx, "heap?gc=1&debug=1"); err != nil {
+			return in, err
+		}
+	}
+	if in.heap, err = figure(profile, "# HeapAlloc = "); err != nil {
+		return in, err
+	}
+	if profile, err = n.profile(ctx, "goroutine?debug=1"); err != nil {
+		return in, err
+	}
+	if in.goroutines, err = figure(profile, "goroutine profile: total "); err != nil {
+		return in, err
+	}
+	files, err := n.process.Files()
+	in.files = float64(files)
+	return in, err
+}
+
+func (n *node) profile(ctx context.Context, which string) ([]byte, error) {
+	status, body, err := call(ctx, n.admin, http.MethodGet, "http://localhost/debug/pprof/"+which, "")
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("the profile %s: %d %s", which, status, body)
+	}
+	return body, err
+}
+
+// figure is the number that follows a text.
+func figure(b []byte, text string) (float64, error) {
+	_, rest, ok := bytes.Cut(b, []byte(text))
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	n, err := strconv.ParseInt(string(line), 10, 64)
+	if !ok || err != nil {
+		return 0, fmt.Errorf("the profile has no %q", text)
+	}
+	return float64(n), nil
+}
+
+// most is how many times of what it was something may be afterwards.
+const most = 1.05
+
+// within reports whether a server holds no more than it did.
+func (in inside) within(before inside) bool {
+	return in.heap <= most*before.heap && in.goroutines <= most*before.goroutines && in.files <= before.files
+}
+
+// settled looks until a server holds no more than it did, or has had its time.
+func (s *scene) settled(ctx context.Context, n *node, before inside) (in inside, err error) {
+	const again = 500 * time.Millisecond
+	for late := time.Now().Add(s.settle); ; {
+		if in, err = n.look(ctx); err != nil || in.within(before) || time.Now().After(late) {
+			return in, err
+		}
+		if err := s.wait(ctx, again); err != nil {
+			return in, err
+		}
+	}
+}
+
+// steady looks until what a server holds does not change.
+func (s *scene) steady(ctx context.Context, n *node) (in inside, err error) {
+	const again, near = 500 * time.Millisecond, 1.005
+	for late := time.Now().Add(s.settle); ; {
+		before := in
+		if in, err = n.look(ctx); err != nil || time.Now().After(late) {
+			return in, err
+		}
+		if in.heap <= near*before.heap && before.heap <= near*in.heap && in.goroutines == before.goroutines && in.files == before.files {
+			return in, nil
+		}
+		if err := s.wait(ctx, again); err != nil {
+			return in, err
+		}
+	}
+}
