@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -75,19 +76,30 @@ func (s *scene) settled(ctx context.Context, n *node, before inside) (in inside,
 	}
 }
 
-// steady looks until what a server holds does not change.
+// steady looks until what a server holds has not changed for longer than it
+// keeps connections of HTTP/2 that are closed: see idle in the config.
 func (s *scene) steady(ctx context.Context, n *node) (in inside, err error) {
-	const again, near = 500 * time.Millisecond, 1.005
-	for late := time.Now().Add(s.settle); ; {
-		before := in
-		if in, err = n.look(ctx); err != nil || time.Now().After(late) {
+	const again, still = 500 * time.Millisecond, 2 * time.Second
+	since := time.Now()
+	for late := since.Add(s.settle); ; {
+		now, err := n.look(ctx)
+		if err != nil {
 			return in, err
 		}
-		if in.heap <= near*before.heap && before.heap <= near*in.heap && in.goroutines == before.goroutines && in.files == before.files {
-			return in, nil
+		if !now.near(in) {
+			in, since = now, time.Now()
+		}
+		if time.Since(since) > still || time.Now().After(late) {
+			return now, nil
 		}
 		if err := s.wait(ctx, again); err != nil {
 			return in, err
 		}
 	}
+}
+
+// near reports whether a server holds what it did, give or take next to nothing.
+func (in inside) near(before inside) bool {
+	const slight = 0.005
+	return math.Abs(in.heap-before.heap) <= slight*before.heap && in.goroutines == before.goroutines && in.files == before.files
 }

@@ -17,7 +17,9 @@ import (
 	"github.com/caddyjobs/caddyjobs/bench/rig"
 )
 
-// caddyfile is a node's config.
+// caddyfile is a node's config. What an HTTP/2 connection took is given back
+// only after the idle timeout, if a stream was open when it was cut: Go's server
+// starts the timer once more then. It is 5 minutes by default.
 const caddyfile = `{
 	admin unix/%[1]s/admin
 	persist_config off
@@ -27,6 +29,9 @@ const caddyfile = `{
 	}
 	servers {
 		protocols h1 h2
+		timeouts {
+			idle 1s
+		}
 	}
 	jobs {
 		store sqlite {

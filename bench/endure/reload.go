@@ -22,25 +22,37 @@ func reload(ctx context.Context, o *options) (reports []*report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.reloading(ctx, 1, fresh, fresh); err != nil { // warms up
+	// What is warm is what was there after all of it was done once.
+	if _, err := s.reloading(ctx, o.jobs); err != nil {
 		return nil, err
 	}
+	s.loop.Leave()
 	warm, err := s.steady(ctx, s.nodes[0])
 	if err != nil {
 		return nil, err
 	}
 	for _, jobs := range []int{1, o.jobs} {
-		r, err := s.reloading(ctx, jobs, fresh, warm)
+		r, err := s.reloading(ctx, jobs)
 		if err != nil {
 			return reports, err
 		}
 		reports = append(reports, r)
+		height, err := s.nodes[0].look(ctx)
+		if err != nil {
+			return reports, err
+		}
+		s.loop.Leave()
+		left, err := s.settled(ctx, s.nodes[0], warm)
+		if err != nil {
+			return reports, err
+		}
+		r.compare(fresh, warm, height, left)
 	}
 	return reports, nil
 }
 
 // reloading has viewers of so many jobs, and reloads.
-func (s *scene) reloading(ctx context.Context, count int, fresh, warm inside) (*report, error) {
+func (s *scene) reloading(ctx context.Context, count int) (*report, error) {
 	n, broken := s.nodes[0], 0
 	jobs, err := s.make(ctx, count)
 	if err != nil {
@@ -66,16 +78,9 @@ func (s *scene) reloading(ctx context.Context, count int, fresh, warm inside) (*
 	if err != nil {
 		return nil, err
 	}
-	height, err := n.look(ctx)
-	if err != nil {
-		return nil, err
-	}
 	r.hold("disconnects", float64(broken), 0)
 	s.tell(r, before, after)
-	s.loop.Leave()
-	left, err := s.settled(ctx, n, warm)
-	r.compare(fresh, warm, height, left)
-	return r, err
+	return r, nil
 }
 
 // change publishes, and reloads meanwhile. It returns when every viewer has all.
