@@ -54,7 +54,7 @@ func (o *options) prepare(ctx context.Context) (err error) {
 	if o.dir, err = os.MkdirTemp("", "endure"); err != nil {
 		return err
 	}
-	err = errors.Join(rig.Certify(o.dir), rig.RaiseFiles(2*o.viewers+o.attackers))
+	err = errors.Join(rig.Certify(o.dir), rig.RaiseFiles(max(2*o.viewers, o.attackers+o.few)))
 	if o.ownCore >= 0 {
 		err = errors.Join(err, rig.Pin(o.ownCore))
 	}

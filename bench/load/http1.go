@@ -35,9 +35,9 @@ type http1 struct {
 type state1 uint8
 
 const (
-	inHead state1 = iota
-	inBody        // which ends with the connection
-	inLength      // a body that has a length
+	inHead   state1 = iota
+	inBody          // which ends with the connection
+	inLength        // a body that has a length
 	inSize
 	inChunk
 	inBreak // after a chunk
