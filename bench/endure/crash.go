@@ -46,7 +46,9 @@ func crash(ctx context.Context, o *options) (_ []*report, err error) {
 	}
 	random := rand.New(rand.NewPCG(o.seed, 0))
 	for i := range o.kills {
-		if err := s.wait(ctx, time.Duration(random.Int64N(int64(o.within)))); err != nil {
+		// Some are back by then, and some may be on their way.
+		err := s.loop.Run(ctx, func() bool { return s.loop.Waiting() < o.viewers })
+		if err := errors.Join(err, s.wait(ctx, time.Duration(random.Int64N(int64(o.within))))); err != nil {
 			return nil, err
 		}
 		n := s.nodes[at]

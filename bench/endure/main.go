@@ -83,7 +83,7 @@ func parse(args []string) (*options, error) {
 	flags.DurationVar(&o.pause, "pause", 200*time.Millisecond, "time between two reloads")
 	flags.DurationVar(&o.drain, "drain", 10*time.Second, "what the server may take to let its viewers go")
 	flags.IntVar(&o.kills, "kills", 10, "how often a server is killed")
-	flags.DurationVar(&o.within, "within", 8*time.Second, "the longest time from one kill to the next")
+	flags.DurationVar(&o.within, "within", 8*time.Second, "the longest time from the moment at which the first viewers are back to the next kill")
 	flags.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "of the moments of the kills")
 	flags.IntVar(&o.few, "few", 300, "viewers of abuse")
 	flags.IntVar(&o.rounds, "rounds", 3, "how often abuse is measured")

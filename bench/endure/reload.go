@@ -65,7 +65,7 @@ func (s *scene) reloading(ctx context.Context, count int) (*report, error) {
 	if err := s.view(ctx, n, c); err != nil {
 		return nil, err
 	}
-	r := &report{title: fmt.Sprintf("reload: %d viewers of %d jobs, %g events/s in all, %d reloads", s.viewers, count, s.rate, s.options.reloads)}
+	r := &report{title: fmt.Sprintf("reload: %d viewers of %d jobs, %g events/s in all, %d reloads", s.viewers, count, s.rate, s.reloads)}
 	s.loop.Tally = new(load.Tally)
 	before, err := rig.Spend(n.process)
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *scene) change(ctx context.Context, r *report, c crowd) error {
 		return err
 	}
 	c.count = 3 // newcomers, one of each protocol
-	for i := range s.options.reloads {
+	for i := range s.reloads {
 		begun := time.Now()
 		if err := s.during(ctx, func() error { return n.reload(ctx, i+1) }); err != nil {
 			return err

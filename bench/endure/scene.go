@@ -144,20 +144,21 @@ func (s *scene) wait(ctx context.Context, d time.Duration) error {
 
 // during reads what comes while something is done.
 func (s *scene) during(ctx context.Context, do func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- do() }()
 	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = do()
+	}()
 	err2 := s.loop.Run(ctx, func() bool {
 		select {
-		case err = <-done:
+		case <-done:
 			return true
 		default:
 			return false
 		}
 	})
-	if err2 != nil {
-		<-done
-	}
+	<-done
 	return errors.Join(err, err2)
 }
 

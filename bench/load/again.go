@@ -147,9 +147,6 @@ func (l *Loop) broken(v *viewer, err error) {
 }
 
 func (l *Loop) send(v *viewer, whole bool) {
-	if v.retry == 0 {
-		v.retry = usualRetry
-	}
 	to := v.Again(Break{v.Viewers, time.Now(), v.begun, whole, v.said, v.retry})
 	v.anew()
 	l.comers.send(v, to, v.retry)

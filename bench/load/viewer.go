@@ -78,7 +78,7 @@ type viewer struct {
 // newViewer connects, and asks for nothing yet.
 func newViewer(v *Viewers, i int) (*viewer, error) {
 	w := &viewer{Viewers: v, from: v.from(i), job: v.Job(i)}
-	w.next = 1
+	w.next, w.retry = 1, usualRetry
 	return w, w.connect(v.Server)
 }
 
