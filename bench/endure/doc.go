@@ -20,12 +20,14 @@
 //   - reload: viewers of one job, and of many, while the config is changed again
 //     and again through the admin API; a few come after each change. Heap and
 //     goroutines are those that /debug/pprof tells of after a collection, files
-//     what /proc has: fresh, before anybody came; warm, after all of it was done
-//     once; at the height; and after the last viewer has left.
+//     what /proc has, but for those of the database: fresh, before anybody came;
+//     warm, after all of it was done once; at the height; and after the last
+//     viewer has left.
 //   - exit: SIGTERM, without a grace period, under viewers of one job that is
 //     written to. They resume on the other node.
 //   - crash: kill -9 at random moments. The server is started again at once; the
-//     viewers resume there and on the other node in turns.
+//     viewers resume there and on the other node in turns. What the servers
+//     compute counts as others' here, as they do not last.
 //   - abuse: viewers alone, and again beside attackers of one kind after the
 //     other, each of them with an address of its own (bench/attack).
 package main

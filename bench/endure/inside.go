@@ -31,7 +31,8 @@ func (n *node) look(ctx context.Context) (in inside, err error) {
 	if in.goroutines, err = figure(profile, "goroutine profile: total "); err != nil {
 		return in, err
 	}
-	files, err := n.process.Files()
+	// The database's are a pool's, which grows when it is busy.
+	files, err := n.process.Files(n.database)
 	in.files = float64(files)
 	return in, err
 }

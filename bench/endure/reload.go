@@ -22,16 +22,18 @@ func reload(ctx context.Context, o *options) (reports []*report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	// What is warm is what was there after all of it was done once.
-	if _, err := s.reloading(ctx, o.jobs); err != nil {
-		return nil, err
+	both := []int{1, o.jobs}
+	for _, jobs := range both { // warms up
+		if _, err := s.reloading(ctx, jobs); err != nil {
+			return nil, err
+		}
+		s.loop.Leave()
 	}
-	s.loop.Leave()
 	warm, err := s.steady(ctx, s.nodes[0])
 	if err != nil {
 		return nil, err
 	}
-	for _, jobs := range []int{1, o.jobs} {
+	for _, jobs := range both {
 		r, err := s.reloading(ctx, jobs)
 		if err != nil {
 			return reports, err

@@ -78,7 +78,9 @@ func (s *scene) tell(r *report, before, after rig.Spent) {
 	r.hold("doubled", float64(t.Doubled), 0)
 	r.hold("out of order", float64(t.Reordered), 0)
 	r.add("seconds", after.At.Sub(before.At).Seconds())
-	r.add("CPU of the servers %", after.Since(before, func(s rig.Spent) time.Duration { return s.Server }))
+	if after.Server > 0 {
+		r.add("CPU of the servers %", after.Since(before, func(s rig.Spent) time.Duration { return s.Server }))
+	}
 	r.add("of the generator %", after.Since(before, func(s rig.Spent) time.Duration { return s.Own }))
 	r.add("of others %", after.Others(before))
 }

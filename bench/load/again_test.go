@@ -1,8 +1,11 @@
 package load
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -11,6 +14,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/sys/unix"
 )
 
 // TestAgain cuts a stream at every byte: what was not whole comes again, and
@@ -135,5 +141,22 @@ func TestSent(t *testing.T) {
 	if len(breaks) != 2 || breaks[0].Said != "bye" || !breaks[0].Whole || breaks[0].Retry != 7*time.Millisecond ||
 		breaks[1].Begun || breaks[1].Whole || breaks[1].Said != "" || l.Tally.Delivered != 1 || l.Tally.Ends != 1 {
 		t.Errorf("got %+v, %d events, %d ends", breaks, l.Tally.Delivered, l.Tally.Ends)
+	}
+}
+
+// deaf sends a frame that is to be answered, and does not take the answer.
+type deaf struct{ io.Reader }
+
+func (deaf) Write([]byte) (int, error) { return 0, unix.EPIPE }
+
+// TestUnanswered has a server that is gone when it is to be answered.
+func TestUnanswered(t *testing.T) {
+	var sent bytes.Buffer
+	if err := http2.NewFramer(&sent, nil).WriteSettings(); err != nil {
+		t.Fatal(err)
+	}
+	v := &viewer{conn: deaf{&sent}, decoder: &http2c{}}
+	if err := v.read(make([]byte, 100), func() int64 { return 0 }, new(Tally)); !errors.Is(err, errBroken) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -117,6 +117,15 @@ func (v *viewer) ask() error {
 // response does.
 var errBroken = errors.New("the connection breaks")
 
+// Write writes what the decoder has to answer.
+func (v *viewer) Write(b []byte) (int, error) {
+	n, err := v.conn.Write(b)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errBroken, err)
+	}
+	return n, err
+}
+
 // read takes what has come. It returns io.EOF at the end of the response,
 // errNothing if there is none, and errBroken.
 func (v *viewer) read(buf []byte, clock func() int64, t *Tally) error {
@@ -125,7 +134,7 @@ func (v *viewer) read(buf []byte, clock func() int64, t *Tally) error {
 		switch {
 		case err == nil:
 			now := clock()
-			err = v.decode(buf[:n], v.conn, func(b []byte) error { return v.scan(b, now, t) })
+			err = v.decode(buf[:n], v, func(b []byte) error { return v.scan(b, now, t) })
 		case !errors.Is(err, errAgain):
 			err = fmt.Errorf("%w: %w", errBroken, err)
 		}

@@ -158,8 +158,16 @@ func (p *Process) Memory() (total int64, err error) {
 	return total, nil
 }
 
-// Files is how many files the process itself has open.
-func (p *Process) Files() (int, error) {
-	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.ID()))
-	return len(list), err
+// Files is how many files the process itself has open, but for those whose
+// names begin with other.
+func (p *Process) Files(other string) (n int, err error) {
+	dir := fmt.Sprintf("/proc/%d/fd", p.ID())
+	list, err := os.ReadDir(dir)
+	for _, f := range list {
+		name, _ := os.Readlink(filepath.Join(dir, f.Name())) // it may be closed meanwhile
+		if !strings.HasPrefix(name, other) {
+			n++
+		}
+	}
+	return n, err
 }
