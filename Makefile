@@ -56,6 +56,7 @@ bench: setup ## measure: many hours, and the machine to itself; see bench/RESULT
 	go test -run '^$$' -bench 'Tick|Plans|OpenTransaction' -benchtime 200x -timeout 120m -v ./postgres
 	go test -run '^$$' -bench . -benchtime 1x -timeout 90m ./bench
 	go run ./bench/fanout
+	go run ./bench/endure
 
 setup: tools packages clients postgres peers
 

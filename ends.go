@@ -23,6 +23,9 @@ const (
 	longestBan  = 60 * time.Second
 )
 
+// soonestRetry is after which time at least clients come again that are asked to.
+const soonestRetry = 100 * time.Millisecond
+
 // ending is that a stream is to end.
 type ending struct {
 	why parking.Reason
@@ -66,7 +69,7 @@ func (v *viewer) appendEnding(b []byte, why parking.Reason) []byte {
 		b = f.AppendRetry(b, shortestBan+rand.N(longestBan-shortestBan))
 		return f.AppendNotice(b, joblog.Bye, "who operates the server has ended this stream", nil)
 	default:
-		b = f.AppendRetry(b, rand.N(clientRetry))
+		b = f.AppendRetry(b, soonestRetry+rand.N(clientRetry))
 		return f.AppendNotice(b, joblog.Bye, "", nil)
 	}
 }

@@ -10,13 +10,13 @@ import (
 // relay is a TCP proxy whose connections the test can cut.
 type relay struct {
 	listener net.Listener
-	target   string
 	// sees, if set, is called with all that clients send, one connection's
 	// bytes at a time. Set it before the first connection.
 	sees func(conn net.Conn, b []byte)
 
 	running sync.WaitGroup
 	mu      sync.Mutex
+	target  string
 	conns   map[net.Conn]struct{}
 	left    int // bytes to clients until cutAfter's cut, negative if there is none
 }
@@ -42,7 +42,10 @@ func (r *relay) accept() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", r.target)
+		r.mu.Lock()
+		target := r.target
+		r.mu.Unlock()
+		server, err := net.Dial("tcp", target)
 		if err != nil {
 			reset(client)
 			continue
@@ -93,6 +96,13 @@ func (r *relay) toClient(to, _ net.Conn, b []byte) error {
 		return io.ErrClosedPipe
 	}
 	return err
+}
+
+// lead relays what connects from now on to another address.
+func (r *relay) lead(target string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.target = target
 }
 
 // cut resets all connections at once.

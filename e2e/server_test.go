@@ -27,6 +27,7 @@ type config struct {
 	servers string                 // more lines of the servers' options
 	logs    string                 // more lines of jobs_logs
 	binary  func() (string, error) // raceCaddy if nil
+	like    *server                // whose local CA it has, and whose pages may read its streams; nil if none
 }
 
 // caddyfile is laid out for a server whose sockets are handed to it: the
@@ -59,7 +60,7 @@ const caddyfile = `
 	jobs_health
 	jobs_ingest
 	jobs_logs {
-		cors https://localhost:%[5]s
+		cors https://localhost:%[5]s %[10]s
 		%[8]s
 	}
 }
@@ -80,10 +81,13 @@ type server struct {
 	home        string // its home and data folder
 	client      *http.Client
 
-	cmd    *exec.Cmd
-	log    string        // the file of its standard error
-	exited chan struct{} // closed when it has
-	err    error         // how, after exited
+	cmd     *exec.Cmd
+	binary  func() (string, error)
+	args    []string
+	sockets []*os.File    // handed to it
+	log     string        // the file of its standard error
+	exited  chan struct{} // closed when it has
+	err     error         // how, after exited
 }
 
 // start runs Caddy until the test ends, and returns when it serves.
@@ -92,19 +96,28 @@ func start(t *testing.T, c config) *server {
 	plain, secure := listen(t), listen(t)
 	s := &server{
 		http: "http://localhost:" + portOf(plain), https: "https://localhost:" + portOf(secure),
-		home: t.TempDir(), exited: make(chan struct{}),
+		home: t.TempDir(),
 	}
 	clients, err := filepath.Abs("clients")
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(s.home, "Caddyfile")
-	text := fmt.Sprintf(caddyfile, c.store, c.jobs, clients, portOf(plain), portOf(secure), *parkingFlag, c.global, c.logs, c.servers)
+	other := "" // whose pages may read the streams
+	if c.like != nil {
+		other = c.like.https
+	}
+	text := fmt.Sprintf(caddyfile, c.store, c.jobs, clients, portOf(plain), portOf(secure), *parkingFlag, c.global, c.logs, c.servers, other)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if c.binary == nil {
 		c.binary = raceCaddy
+	}
+	if c.like != nil {
+		if err := os.CopyFS(s.authority(), os.DirFS(c.like.authority())); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s.run(t, c.binary, []net.Listener{plain, secure}, "run", "--config", file)
 	s.connect(t)
@@ -114,18 +127,25 @@ func start(t *testing.T, c config) *server {
 // run starts the process and sees to its end.
 func (s *server) run(t *testing.T, binary func() (string, error), sockets []net.Listener, args ...string) {
 	t.Helper()
-	s.cmd = command(t, binary, s.home, args...)
+	s.binary, s.args, s.log = binary, args, filepath.Join(s.home, "stderr.log")
 	for _, l := range sockets {
 		f, err := l.(*net.TCPListener).File()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
-		defer l.Close()
-		s.cmd.ExtraFiles = append(s.cmd.ExtraFiles, f)
+		s.sockets = append(s.sockets, f)
+		_ = l.Close()
 	}
-	s.log = filepath.Join(s.home, "stderr.log")
-	log, err := os.Create(s.log)
+	s.launch(t)
+	t.Cleanup(func() { s.cleanup(t) })
+}
+
+// launch starts the process, or starts it again after a crash.
+func (s *server) launch(t *testing.T) {
+	t.Helper()
+	s.cmd, s.exited = command(t, s.binary, s.home, s.args...), make(chan struct{})
+	s.cmd.ExtraFiles = s.sockets
+	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +158,15 @@ func (s *server) run(t *testing.T, binary func() (string, error), sockets []net.
 		s.err = s.cmd.Wait()
 		close(s.exited)
 	}()
-	t.Cleanup(func() { s.cleanup(t) })
+}
+
+// crash kills the process. Who connects meanwhile waits until it is launched again.
+func (s *server) crash(t *testing.T) {
+	t.Helper()
+	if err := s.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-s.exited
 }
 
 // command is a Caddy that finds nothing of the user's who runs the tests.
@@ -213,7 +241,12 @@ func (s *server) ping(t *testing.T) {
 
 // root is the file of the local CA's certificate.
 func (s *server) root() string {
-	return filepath.Join(s.home, "data", "caddy", "pki", "authorities", "local", "root.crt")
+	return filepath.Join(s.authority(), "root.crt")
+}
+
+// authority is the folder of the local CA.
+func (s *server) authority() string {
+	return filepath.Join(s.home, "data", "caddy", "pki", "authorities", "local")
 }
 
 // stop asks the server to end, and fails the test if it does not within 15 s.
@@ -236,6 +269,9 @@ func (s *server) stop(t *testing.T) {
 
 func (s *server) cleanup(t *testing.T) {
 	s.stop(t)
+	for _, f := range s.sockets {
+		_ = f.Close()
+	}
 	testcaddy.CheckLog(t, s.log)
 }
 

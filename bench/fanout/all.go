@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddyjobs/caddyjobs/bench/load"
+	"github.com/caddyjobs/caddyjobs/bench/rig"
 )
 
 // longest bounds one scenario of one server in one round.
@@ -55,9 +56,9 @@ func (o *options) prepare(ctx context.Context) (err error) {
 	if o.dir, err = os.MkdirTemp("", "fanout"); err != nil {
 		return err
 	}
-	err = errors.Join(certify(o.dir), raiseFiles(max(o.idleViewers, 2*o.count, o.replayViewers)))
+	err = errors.Join(rig.Certify(o.dir), rig.RaiseFiles(max(o.idleViewers, 2*o.count, o.replayViewers)))
 	if o.ownCore >= 0 {
-		err = errors.Join(err, pin(o.ownCore))
+		err = errors.Join(err, rig.Pin(o.ownCore))
 	}
 	return err
 }
@@ -96,7 +97,7 @@ func (o *options) one(
 		return err
 	}
 	if err := s.run(ctx, e, put); err != nil {
-		return errors.Join(fmt.Errorf("%w; the server says: %s", err, e.process.tail()), e.close())
+		return errors.Join(fmt.Errorf("%w; the server says: %s", err, e.process.Tail()), e.close())
 	}
 	return e.close()
 }

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/caddyjobs/caddyjobs/bench/load"
+	"github.com/caddyjobs/caddyjobs/bench/rig"
 )
 
 // ours is who has to pass the bars.
@@ -74,14 +75,14 @@ func (r *report) printBar(w io.Writer, b bar) {
 	}
 	passed, wanted := false, ""
 	for _, l := range b.limits {
-		bound, text := l.factor, number(l.factor)
+		bound, text := l.factor, rig.Number(l.factor)
 		if l.than != "" {
 			base, ok := r.figure(b, l.than)
 			if !ok {
 				continue
 			}
 			bound *= base
-			text = fmt.Sprintf("%g of %s: %s", l.factor, l.than, number(bound))
+			text = fmt.Sprintf("%g of %s: %s", l.factor, l.than, rig.Number(bound))
 		}
 		passed = passed || b.atMost && value <= bound || !b.atMost && value >= bound
 		if wanted != "" {
@@ -91,7 +92,7 @@ func (r *report) printBar(w io.Writer, b bar) {
 	}
 	if wanted != "" {
 		verdict := map[bool]string{true: "passed", false: "FAILED"}[passed]
-		fmt.Fprintf(w, "| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t|\n", b.key, b.protocol, b.column, number(value), wanted, verdict)
+		fmt.Fprintf(w, "| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t|\n", b.key, b.protocol, b.column, rig.Number(value), wanted, verdict)
 	}
 }
 

@@ -6,7 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+
+	"github.com/caddyjobs/caddyjobs/bench/rig"
 )
 
 // build is how a program is made.
@@ -15,31 +16,30 @@ type build func(ctx context.Context, root, out string) error
 // builds are the programs, by name.
 var builds = map[string]build{
 	"raw": func(ctx context.Context, root, out string) error {
-		return run(ctx, root, "cc", "-O2", "-o", out, "bench/raw/raw.c")
+		return rig.Run(ctx, root, "cc", "-O2", "-o", out, "bench/raw/raw.c")
 	},
 	"nethttp": func(ctx context.Context, root, out string) error {
-		return run(ctx, root, "go", "build", "-trimpath", "-o", out, "./bench/nethttp")
+		return rig.Run(ctx, root, "go", "build", "-trimpath", "-o", out, "./bench/nethttp")
 	},
 	"centrifuge": func(ctx context.Context, root, out string) error {
-		return run(ctx, filepath.Join(root, "bench", "peers"), "go", "build", "-trimpath", "-o", out, "./centrifuge")
+		return rig.Run(ctx, filepath.Join(root, "bench", "peers"), "go", "build", "-trimpath", "-o", out, "./centrifuge")
 	},
 	// As xcaddy builds for users.
 	"caddy": func(ctx context.Context, root, out string) error {
-		return run(ctx, root, "go", "build", "-trimpath", "-ldflags=-w -s", "-tags=nobadger,nomysql,nopgx", "-o", out, "./bench/caddy")
+		return rig.Build(ctx, root, out, "./bench/caddy")
 	},
 	"nginx": findNginx,
 }
 
 // buildAll makes the programs of these servers, and returns their paths.
 func buildAll(ctx context.Context, servers []*server) (map[string]string, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/caddyjobs/caddyjobs").Output()
+	root, err := rig.Root(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("go list: %w", err)
+		return nil, err
 	}
-	root := strings.TrimSpace(string(out))
-	dir := filepath.Join(root, ".cache", "bench")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("a place for the servers: %w", err)
+	dir, err := rig.Programs(root)
+	if err != nil {
+		return nil, err
 	}
 	programs := map[string]string{}
 	for _, s := range servers {
@@ -51,16 +51,6 @@ func buildAll(ctx context.Context, servers []*server) (map[string]string, error)
 		}
 	}
 	return programs, nil
-}
-
-func run(ctx context.Context, dir, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s %v: %w\n%s", name, args, err, out)
-	}
-	return nil
 }
 
 // findNginx links to the distribution's nginx, if it has nchan.
@@ -76,7 +66,7 @@ func findNginx(ctx context.Context, _, out string) error {
 	if err := os.WriteFile(config, []byte("load_module modules/ngx_nchan_module.so;\nevents {}\n"), 0o600); err != nil {
 		return err
 	}
-	if err := run(ctx, "", program, "-t", "-q", "-c", config); err != nil {
+	if err := rig.Run(ctx, "", program, "-t", "-q", "-c", config); err != nil {
 		return fmt.Errorf("nginx does not load nchan; %s: %w", advice, err)
 	}
 	_ = os.Remove(out) // of an earlier run; if it cannot go, the next line says so

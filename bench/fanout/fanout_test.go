@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/caddyjobs/caddyjobs/bench/load"
+	"github.com/caddyjobs/caddyjobs/bench/rig"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -38,7 +39,7 @@ func TestServers(t *testing.T) {
 	if o.programs, err = buildAll(ctx, servers); err != nil {
 		t.Fatal(err)
 	}
-	if err := certify(o.dir); err != nil {
+	if err := rig.Certify(o.dir); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range servers {
@@ -58,7 +59,7 @@ func oneServer(ctx context.Context, t *testing.T, o *options, s *server, p load.
 		if err := e.close(); err != nil {
 			t.Error(err)
 		}
-		if err := syscall.Kill(-e.process.cmd.Process.Pid, 0); !errors.Is(err, syscall.ESRCH) {
+		if err := syscall.Kill(-e.process.ID(), 0); !errors.Is(err, syscall.ESRCH) {
 			t.Errorf("processes are left: %v", err)
 		}
 	}()
@@ -67,7 +68,7 @@ func oneServer(ctx context.Context, t *testing.T, o *options, s *server, p load.
 		err = e.view(ctx, viewers, jobs...)
 	}
 	if err != nil {
-		t.Fatalf("%v; the server says %s", err, e.process.tail())
+		t.Fatalf("%v; the server says %s", err, e.process.Tail())
 	}
 	if err := e.loop.Play(ctx, e.rate(events*10, time.Second/10, jobs), time.Minute); err != nil {
 		t.Fatal(err)
@@ -76,7 +77,7 @@ func oneServer(ctx context.Context, t *testing.T, o *options, s *server, p load.
 	if got.Delivered != viewers*events || e.loop.Lacking() != 0 || got.Doubled != 0 || got.Reordered != 0 {
 		t.Errorf("delivered %d of %d, doubled %d, reordered %d", got.Delivered, viewers*events, got.Doubled, got.Reordered)
 	}
-	if cpu, err := e.process.cpu(); err != nil || cpu <= 0 {
+	if cpu, err := e.process.CPU(); err != nil || cpu <= 0 {
 		t.Errorf("CPU is %s, %v", cpu, err)
 	}
 }

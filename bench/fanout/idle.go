@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddyjobs/caddyjobs/bench/load"
+	"github.com/caddyjobs/caddyjobs/bench/rig"
 )
 
 // Columns of the scenario idle.
@@ -40,9 +41,9 @@ func idle(ctx context.Context, e *session, put func(kind, figures)) error {
 		return err
 	}
 	e.loop.Tally = new(load.Tally)
-	cpu, err := e.process.cpu()
+	cpu, err := e.process.CPU()
 	err = errors.Join(err, e.wait(ctx, e.idleTime))
-	cpu2, err2 := e.process.cpu()
+	cpu2, err2 := e.process.CPU()
 	later, err3 := e.settle(ctx)
 	put(idleKind, figures{
 		colFresh:   (after - before) / 1024 / float64(e.idleViewers),
@@ -66,14 +67,14 @@ func (e *session) settle(ctx context.Context) (bytes float64, err error) {
 	begun := time.Now()
 	since := begun
 	for time.Since(since) < e.settleFor && time.Since(begun) < settleMax {
-		now, err := e.process.memory()
+		now, err := e.process.Memory()
 		if err != nil {
 			return 0, err
 		}
 		if math.Abs(float64(now)-bytes) > bytes/100 {
 			bytes, since = float64(now), time.Now()
 		}
-		if err := e.wait(ctx, interval); err != nil {
+		if err := e.wait(ctx, rig.Interval); err != nil {
 			return 0, err
 		}
 	}

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/caddyjobs/caddyjobs/bench/load"
+	"github.com/caddyjobs/caddyjobs/bench/rig"
 )
 
 // session is a server that runs, and the generator that is connected to it.
@@ -17,7 +17,7 @@ type session struct {
 	server   *server
 	protocol load.Protocol
 	site     *site
-	process  *process
+	process  *rig.Process
 	loop     *load.Loop
 	form     load.Form
 }
@@ -36,7 +36,7 @@ func (o *options) open(ctx context.Context, s *server, protocol load.Protocol) (
 	if err != nil {
 		return nil, err
 	}
-	if e.process, err = launch(argv, e.site.dir, o.serverCore, "BENCH_FEED="+e.site.feed.String()); err != nil {
+	if e.process, err = rig.Launch(argv, e.site.dir, o.serverCore, "BENCH_FEED="+e.site.feed.String()); err != nil {
 		return nil, err
 	}
 	if err := e.begin(ctx); err != nil {
@@ -46,7 +46,7 @@ func (o *options) open(ctx context.Context, s *server, protocol load.Protocol) (
 }
 
 func (e *session) begin(ctx context.Context) (err error) {
-	if err := e.process.listens(ctx, e.site.http); err != nil {
+	if err := e.process.Listens(ctx, e.site.http); err != nil {
 		return err
 	}
 	if e.loop, err = load.NewLoop(); err != nil {
@@ -59,7 +59,7 @@ func (e *session) begin(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := e.process.listens(ctx, e.site.feed); err != nil {
+	if err := e.process.Listens(ctx, e.site.feed); err != nil {
 		return err
 	}
 	if err := e.loop.Publish(e.site.feed, e.form); err != nil {
@@ -84,7 +84,7 @@ func (e *session) close() error {
 	if e.loop != nil {
 		err = e.loop.Close()
 	}
-	e.process.stop()
+	e.process.Stop()
 	return errors.Join(err, os.RemoveAll(e.site.dir))
 }
 
@@ -129,45 +129,23 @@ func (e *session) jobs(ctx context.Context, count int) ([]*load.Job, error) {
 	return jobs, e.make(ctx, jobs...)
 }
 
-// spent is what was computed up to some moment.
-type spent struct {
-	at               time.Time
-	server, own, all time.Duration
-}
-
-func (e *session) spent() (s spent, err error) {
-	var u syscall.Rusage
-	var err2, err3 error
-	s.at = time.Now()
-	s.server, err = e.process.cpu()
-	s.all, err2 = busy()
-	err3 = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	s.own = time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	return s, errors.Join(err, err2, err3)
-}
-
-// since is the share of the time since t, in percent of a core.
-func (s spent) since(t spent, of func(spent) time.Duration) float64 {
-	return 100 * float64(of(s)-of(t)) / float64(s.at.Sub(t.at))
-}
-
 // measure publishes at a rate, and tells what became of it.
 func (e *session) measure(ctx context.Context, r load.Rate, patience time.Duration) (figures, error) {
 	e.loop.Tally = new(load.Tally)
-	before, err := e.spent()
+	before, err := rig.Spend(e.process)
 	err = errors.Join(err, e.loop.Play(ctx, r, patience))
-	after, err2 := e.spent()
+	after, err2 := rig.Spend(e.process)
 	if err := errors.Join(err, err2); err != nil {
 		return nil, err
 	}
 	t := e.loop.Tally
 	return figures{
 		colRate:      r.PerSecond,
-		colDelivered: float64(t.Delivered) / after.at.Sub(before.at).Seconds(),
-		colPerCPU:    float64(t.Delivered) / (after.server - before.server).Seconds(),
-		colCPU:       after.since(before, func(s spent) time.Duration { return s.server }),
-		colOwn:       after.since(before, func(s spent) time.Duration { return s.own }),
-		colOthers:    max(0, after.since(before, func(s spent) time.Duration { return s.all - s.server - s.own })),
+		colDelivered: float64(t.Delivered) / after.At.Sub(before.At).Seconds(),
+		colPerCPU:    float64(t.Delivered) / (after.Server - before.Server).Seconds(),
+		colCPU:       after.Since(before, func(s rig.Spent) time.Duration { return s.Server }),
+		colOwn:       after.Since(before, func(s rig.Spent) time.Duration { return s.Own }),
+		colOthers:    after.Others(before),
 		colP50:       ms(t.Latency.Quantile(0.5)),
 		colP99:       ms(t.Latency.Quantile(0.99)),
 		colLost:      float64(e.loop.Lacking() + t.Lost),

@@ -3,13 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/caddyjobs/caddyjobs/bench/load"
+	"github.com/caddyjobs/caddyjobs/bench/rig"
 )
 
 // The columns of the tables.
@@ -135,7 +134,7 @@ func (t *table) cell(r *row, column string) string {
 	if !ok {
 		return ""
 	}
-	text := number(value)
+	text := rig.Number(value)
 	if base := t.base(); base != nil && slices.Contains(compared, column) {
 		if b, ok := base.median(column); ok && b > 0 {
 			text += fmt.Sprintf(" (%.2f)", value/b)
@@ -174,16 +173,4 @@ func (r *row) median(column string) (value float64, ok bool) {
 		return (values[half-1] + values[half]) / 2, true
 	}
 	return values[half], true
-}
-
-// number writes three digits, or all those of a large number.
-func number(v float64) string {
-	if v == 0 || math.Abs(v) >= 100 {
-		text := strconv.FormatFloat(v, 'f', 0, 64)
-		for i := len(text) - 3; i > 0; i -= 3 {
-			text = text[:i] + "," + text[i:]
-		}
-		return text
-	}
-	return strconv.FormatFloat(v, 'g', 3, 64)
 }

@@ -10,12 +10,17 @@ import (
 
 // decoder finds the body in what a server sends.
 type decoder interface {
-	// request is what asks for a path.
-	request(host, path string) []byte
+	// request is what asks for a path, after an event if its id is not empty.
+	request(host, path, after string) []byte
 	// decode takes the next bytes, and passes those of the body on. It returns
-	// io.EOF if the response has ended. What it has to answer it writes to w.
+	// io.EOF if the response has ended, and errNothing if there is none, as all
+	// was seen. What it has to answer it writes to w.
 	decode(b []byte, w io.Writer, body func([]byte) error) error
 }
+
+// errNothing is what a server says to who has seen all of a job that has
+// completed.
+var errNothing = errors.New("there is nothing more to come")
 
 // maxHead bounds the head of a response, in bytes.
 const maxHead = 64 << 10
@@ -24,21 +29,26 @@ const maxHead = 64 << 10
 type http1 struct {
 	part  []byte // of the head, or of a line between chunks
 	state state1
-	left  int64 // of the chunk
+	left  int64 // of the chunk, or of a body that has a length
 }
 
 type state1 uint8
 
 const (
-	inHead state1 = iota
-	inBody        // which is not chunked
+	inHead   state1 = iota
+	inBody          // which ends with the connection
+	inLength        // a body that has a length
 	inSize
 	inChunk
 	inBreak // after a chunk
 )
 
-func (d *http1) request(host, path string) []byte {
-	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n\r\n", path, host)
+func (d *http1) request(host, path, after string) []byte {
+	b := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n", path, host)
+	if after != "" {
+		b = fmt.Appendf(b, "Last-Event-ID: %s\r\n", after)
+	}
+	return append(b, "\r\n"...)
 }
 
 func (d *http1) decode(b []byte, _ io.Writer, body func([]byte) error) (err error) {
@@ -48,12 +58,14 @@ func (d *http1) decode(b []byte, _ io.Writer, body func([]byte) error) (err erro
 			b, err = d.head(b)
 		case inBody:
 			return body(b)
-		case inChunk:
+		case inChunk, inLength:
 			n := min(d.left, int64(len(b)))
 			err = body(b[:n])
 			b = b[n:]
-			if d.left -= n; d.left == 0 {
+			if d.left -= n; d.left == 0 && d.state == inChunk {
 				d.state = inBreak
+			} else if d.left == 0 && err == nil {
+				return io.EOF
 			}
 		default:
 			b, err = d.line(b)
@@ -73,12 +85,18 @@ func (d *http1) head(b []byte) ([]byte, error) {
 		return nil, nil
 	}
 	head := strings.ToLower(string(d.part[:at+2]))
+	if strings.HasPrefix(head, "http/1.1 204 ") {
+		return nil, errNothing
+	}
 	if !strings.HasPrefix(head, "http/1.1 200 ") {
 		return nil, fmt.Errorf("the server answers %q", d.part)
 	}
 	d.state, d.part = inBody, nil
 	if strings.Contains(head, "\r\ntransfer-encoding: chunked\r\n") {
 		d.state = inSize
+	} else if _, rest, ok := strings.Cut(head, "\r\ncontent-length: "); ok {
+		d.state = inLength
+		d.left, _ = number([]byte(rest))
 	}
 	return b[at+4-old:], nil
 }

@@ -28,14 +28,18 @@ type http2c struct {
 	taken int64  // bytes of DATA since the windows were opened
 }
 
-func (d *http2c) request(host, path string) []byte {
+func (d *http2c) request(host, path, after string) []byte {
 	var b, block bytes.Buffer
 	b.WriteString(http2.ClientPreface)
 	f := http2.NewFramer(&b, nil)
 	e := hpack.NewEncoder(&block)
-	for _, h := range [][2]string{
+	fields := [][2]string{
 		{":method", "GET"}, {":scheme", "https"}, {":authority", host}, {":path", path}, {"accept", "text/event-stream"},
-	} {
+	}
+	if after != "" {
+		fields = append(fields, [2]string{"last-event-id", after})
+	}
+	for _, h := range fields {
 		_ = e.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]}) // to memory
 	}
 	err := errors.Join(
@@ -112,10 +116,19 @@ func (d *http2c) control(kind http2.FrameType, flags http2.Flags, w io.Writer) e
 		return f.WritePing(true, [8]byte(d.part))
 	case kind == http2.FrameHeaders:
 		return checkStatus(d.part)
+	case kind == http2.FrameGoAway && graceful(d.part):
+		return nil
 	case kind == http2.FrameRSTStream, kind == http2.FrameGoAway:
-		return fmt.Errorf("the server sends %v %d", kind, binary.BigEndian.Uint32(d.part[len(d.part)-4:]))
+		return fmt.Errorf("%w: the server sends %v %d", errBroken, kind, binary.BigEndian.Uint32(d.part[len(d.part)-4:]))
 	}
 	return nil
+}
+
+// graceful reports whether a GOAWAY lets the stream go on: no other can be
+// begun on the connection.
+func graceful(payload []byte) bool {
+	last, code := binary.BigEndian.Uint32(payload), binary.BigEndian.Uint32(payload[4:])
+	return last >= stream && code == uint32(http2.ErrCodeNo)
 }
 
 func checkStatus(block []byte) error {
@@ -124,7 +137,10 @@ func checkStatus(block []byte) error {
 		return fmt.Errorf("the head of the response: %w", err)
 	}
 	for _, f := range fields {
-		if f.Name == ":status" && f.Value != "200" {
+		switch {
+		case f.Name == ":status" && f.Value == "204":
+			return errNothing
+		case f.Name == ":status" && f.Value != "200":
 			return fmt.Errorf("the server answers %s", f.Value)
 		}
 	}

@@ -26,6 +26,7 @@ type Loop struct {
 	viewers map[int]*viewer // by file descriptor
 	idle    []*viewer       // that read nothing
 	waiting int             // viewers that nothing has come to
+	comers  *comers         // that are to come again
 	pub     *publisher      // nil if there is none
 	pace    *pace           // nil if nothing is published
 }
@@ -40,7 +41,10 @@ func NewLoop() (*Loop, error) {
 	if l.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC); err != nil {
 		return nil, errors.Join(fmt.Errorf("timerfd: %w", err), unix.Close(l.epoll))
 	}
-	if err := l.watch(l.timer, unix.EPOLLIN); err != nil {
+	if l.comers, err = newComers(); err != nil {
+		return nil, errors.Join(err, unix.Close(l.timer), unix.Close(l.epoll))
+	}
+	if err := errors.Join(l.watch(l.timer, unix.EPOLLIN), l.watch(l.comers.bell, unix.EPOLLIN)); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
@@ -49,7 +53,7 @@ func NewLoop() (*Loop, error) {
 // Close hangs up all connections.
 func (l *Loop) Close() error {
 	l.Leave()
-	err := l.unpublish()
+	err := errors.Join(l.comers.close(), l.unpublish())
 	return errors.Join(err, os.NewSyscallError("close", unix.Close(l.timer)), os.NewSyscallError("close", unix.Close(l.epoll)))
 }
 
@@ -137,12 +141,26 @@ func (l *Loop) Resume(receive int) error {
 	return nil
 }
 
-// Waiting is how many viewers nothing has come to.
+// leave hangs up a viewer that has seen its job end.
+func (l *Loop) leave(v *viewer) {
+	l.Tally.Lost += v.lacks(v.job.Last)
+	l.hangUp(v)
+}
+
+// Waiting is how many viewers nothing has come to on their connection, or who
+// have none.
 func (l *Loop) Waiting() int { return l.waiting }
+
+// Watching is how many viewers there are, those that are away among them, whose
+// jobs have not ended.
+func (l *Loop) Watching() int { return len(l.viewers) + len(l.comers.away) }
 
 // Lacking is how many events have been published that viewers lack.
 func (l *Loop) Lacking() (n int64) {
 	for _, v := range l.viewers {
+		n += v.lacks(v.job.Last)
+	}
+	for v := range l.comers.away {
 		n += v.lacks(v.job.Last)
 	}
 	return n
@@ -176,6 +194,8 @@ func (l *Loop) turn(fd int) error {
 		return l.read(v)
 	case fd == l.timer:
 		return l.tick()
+	case fd == l.comers.bell:
+		return l.welcome()
 	case l.pub != nil && fd == l.pub.socket.fd:
 		return l.pub.ready()
 	}
@@ -189,12 +209,22 @@ func (l *Loop) read(v *viewer) error {
 		l.waiting--
 	}
 	switch {
+	case errors.Is(err, errNothing) && v.last != nil:
+		l.waiting--
+		if !v.ended {
+			v.ended = true
+			l.Tally.Ends++
+		}
+		l.leave(v)
+		return nil
 	case errors.Is(err, io.EOF) && v.ended:
-		l.Tally.Lost += v.lacks(v.job.Last)
-		l.hangUp(v)
+		l.leave(v)
+		return nil
+	case v.Again != nil && (errors.Is(err, errBroken) || errors.Is(err, io.EOF)):
+		l.broken(v, err)
 		return nil
 	case err != nil:
-		return fmt.Errorf("a viewer of %s, after %d events: %w", v.job.Name, v.next-1, err)
+		return fmt.Errorf("a viewer of %s, after %d events and %q: %w", v.job.Name, v.next-1, v.said, err)
 	}
 	return nil
 }

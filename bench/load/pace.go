@@ -35,6 +35,12 @@ func (l *Loop) Start(r Rate) error {
 	return l.tickEvery(max(time.Duration(float64(time.Second)/r.PerSecond), r.Burst))
 }
 
+// Stop ends what Start began.
+func (l *Loop) Stop() error {
+	l.pace.total = l.pace.sent
+	return l.tickEvery(0)
+}
+
 // tickEvery sets the timer; 0 stops it.
 func (l *Loop) tickEvery(d time.Duration) error {
 	spec := unix.ItimerSpec{Interval: unix.NsecToTimespec(int64(d)), Value: unix.NsecToTimespec(int64(d))}

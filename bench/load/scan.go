@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // scanner finds the events in the body of one response.
@@ -12,6 +13,17 @@ type scanner struct {
 	part  []byte // of a line whose end has not come yet
 	begun bool   // something has come
 	ended bool   // the job has completed
+	event message
+	said  string        // the event "bye" or "error", if it came
+	retry time.Duration // what to wait before coming again
+	last  []byte        // the id of the last event that came whole
+}
+
+// message is what has come of an event. It counts with the blank line after
+// it: a browser passes over one that was cut before, and does not have its id.
+type message struct {
+	id     []byte
+	number int64 // 0 if there is none
 }
 
 // appendMessage appends the message of an event: when it was published, its
@@ -48,6 +60,7 @@ func (s *scanner) scan(b []byte, now int64, t *Tally) error {
 
 func (s *scanner) line(line []byte, now int64, t *Tally) error {
 	if len(line) == 0 {
+		s.whole(t)
 		return nil
 	}
 	switch line[0] {
@@ -55,15 +68,43 @@ func (s *scanner) line(line []byte, now int64, t *Tally) error {
 		return s.data(line, now, t)
 	case ':':
 		t.Beats++
+	case 'i':
+		s.event.id = append(s.event.id[:0], bytes.TrimPrefix(line, []byte("id: "))...)
+	case 'r':
+		ms, _ := number(bytes.TrimPrefix(line, []byte("retry: ")))
+		s.retry = time.Duration(ms) * time.Millisecond
 	case 'e':
-		// What only a stream in trouble says.
-		for _, bad := range []string{"event: error", "event: gap", "event: bye"} {
-			if string(line) == bad {
-				return fmt.Errorf("the server says %s", line)
-			}
-		}
+		return s.named(string(bytes.TrimPrefix(line, []byte("event: "))))
 	}
 	return nil
+}
+
+// named takes the name of an event, some of which only a stream in trouble has.
+func (s *scanner) named(name string) error {
+	switch name {
+	case "gap":
+		return fmt.Errorf("the server says %q", name)
+	case "bye", "error":
+		s.said = name
+	}
+	return nil
+}
+
+// whole is called when an event has come whole, if there is one.
+func (s *scanner) whole(t *Tally) {
+	if s.event.number > 0 {
+		s.see(s.event.number, t)
+		s.event.number = 0
+	}
+	if len(s.event.id) > 0 {
+		s.last, s.event.id = s.event.id, s.last[:0]
+	}
+}
+
+// anew forgets what has come of a response, but for what it leads to.
+func (s *scanner) anew() {
+	s.part, s.event.number, s.event.id = s.part[:0], 0, s.event.id[:0]
+	s.begun, s.said = false, ""
 }
 
 func (s *scanner) data(line []byte, now int64, t *Tally) error {
@@ -84,8 +125,7 @@ func (s *scanner) data(line []byte, now int64, t *Tally) error {
 		return fmt.Errorf("an event says %.200s", line)
 	}
 	t.Latency.add(now - sent)
-	seen, _ := number(n)
-	s.see(seen, t)
+	s.event.number, _ = number(n)
 	return nil
 }
 

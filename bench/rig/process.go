@@ -1,4 +1,4 @@
-package main
+package rig
 
 import (
 	"bytes"
@@ -17,28 +17,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Interval is at which what cannot be waited for is looked at.
+const Interval = 50 * time.Millisecond
+
 const (
 	startTimeout = 60 * time.Second
 	stopTimeout  = 5 * time.Second
-	interval     = 50 * time.Millisecond // at which what cannot be waited for is looked at
 )
 
-// process is a server that runs.
-type process struct {
+// Process is a server that runs.
+type Process struct {
 	cmd   *exec.Cmd
 	log   string // the file that it writes to
 	ended chan struct{}
 }
 
-// launch starts a server on a core, if that is not negative. Should this
-// process die, so does the server.
-func launch(argv []string, dir string, core int, environment ...string) (*process, error) {
+// Launch starts a server on a core, if that is not negative. Should this
+// process die, so does the server. What it says goes to the file log in dir.
+func Launch(argv []string, dir string, core int, environment ...string) (*Process, error) {
 	if core >= 0 {
 		argv = append([]string{"taskset", "-c", strconv.Itoa(core)}, argv...)
 		environment = append(environment, "GOMAXPROCS=1")
 	}
-	p := &process{cmd: exec.Command(argv[0], argv[1:]...), log: filepath.Join(dir, "log"), ended: make(chan struct{})} //nolint:noctx // stop ends it, with patience
-	log, err := os.Create(p.log)
+	p := &Process{cmd: exec.Command(argv[0], argv[1:]...), log: filepath.Join(dir, "log"), ended: make(chan struct{})} //nolint:noctx // Stop ends it, with patience
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +58,8 @@ func launch(argv []string, dir string, core int, environment ...string) (*proces
 	return p, nil
 }
 
-// stop ends the process and those it started.
-func (p *process) stop() {
+// Stop ends the process and those it started.
+func (p *Process) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 	select {
 	case <-p.ended:
@@ -67,8 +69,23 @@ func (p *process) stop() {
 	}
 }
 
-// listens waits until the server does at an address.
-func (p *process) listens(ctx context.Context, address netip.AddrPort) error {
+// Ended is closed when the process has ended.
+func (p *Process) Ended() <-chan struct{} { return p.ended }
+
+// ID is the process's.
+func (p *Process) ID() int { return p.cmd.Process.Pid }
+
+// Terminate asks the process to end, and does not wait for it.
+func (p *Process) Terminate() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
+
+// Kill ends the process at once.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill() // it may have ended
+	<-p.ended
+}
+
+// Listens waits until the server does at an address.
+func (p *Process) Listens(ctx context.Context, address netip.AddrPort) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
@@ -77,17 +94,17 @@ func (p *process) listens(ctx context.Context, address netip.AddrPort) error {
 			return conn.Close()
 		}
 		select {
-		case <-time.After(interval):
+		case <-time.After(Interval):
 		case <-p.ended:
-			return fmt.Errorf("the server has ended: %s", p.tail())
+			return fmt.Errorf("the server has ended: %s", p.Tail())
 		case <-ctx.Done():
-			return fmt.Errorf("the server does not listen: %w\n%s", err, p.tail())
+			return fmt.Errorf("the server does not listen: %w\n%s", err, p.Tail())
 		}
 	}
 }
 
-// tail is the end of what the server has said.
-func (p *process) tail() string {
+// Tail is the end of what the server has said.
+func (p *Process) Tail() string {
 	b, err := os.ReadFile(p.log)
 	if err != nil {
 		return err.Error()
@@ -97,7 +114,7 @@ func (p *process) tail() string {
 
 // family are the process and those it started. They are the servers' own, and
 // few.
-func (p *process) family() []int {
+func (p *Process) family() []int {
 	all := []int{p.cmd.Process.Pid}
 	for i := 0; i < len(all); i++ {
 		list, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", all[i])) // one that has ended has none
@@ -109,9 +126,9 @@ func (p *process) family() []int {
 	return all
 }
 
-// cpu is the time that the server has computed: what /proc/<pid>/stat has as
+// CPU is the time that the server has computed: what /proc/<pid>/stat has as
 // utime and stime, but to the nanosecond.
-func (p *process) cpu() (total time.Duration, err error) {
+func (p *Process) CPU() (total time.Duration, err error) {
 	const sched = 2 // which of a process's clocks: see CPUCLOCK_SCHED in the kernel
 	for _, id := range p.family() {
 		var t unix.Timespec
@@ -123,28 +140,8 @@ func (p *process) cpu() (total time.Duration, err error) {
 	return total, nil
 }
 
-// busy is the time that all cores together have computed, whoever it was for.
-func busy() (time.Duration, error) {
-	stat, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return 0, err
-	}
-	line, _, _ := bytes.Cut(stat, []byte("\n"))
-	var ticks int
-	for i, field := range bytes.Fields(line)[1:] {
-		const idle, waiting, stolen = 3, 4, 7 // and what follows is counted among the first two
-		if n, err := strconv.Atoi(string(field)); err != nil {
-			return 0, fmt.Errorf("/proc/stat: %w", err)
-		} else if i != idle && i != waiting && i <= stolen {
-			ticks += n
-		}
-	}
-	const tick = time.Second / 100 // on every Linux that there is
-	return time.Duration(ticks) * tick, nil
-}
-
-// memory is the resident memory of the server, in bytes.
-func (p *process) memory() (total int64, err error) {
+// Memory is the resident memory of the server, in bytes.
+func (p *Process) Memory() (total int64, err error) {
 	for _, id := range p.family() {
 		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", id))
 		if err != nil {
@@ -159,4 +156,18 @@ func (p *process) memory() (total int64, err error) {
 		total += n << 10
 	}
 	return total, nil
+}
+
+// Files is how many files the process itself has open, but for those whose
+// names begin with other.
+func (p *Process) Files(other string) (n int, err error) {
+	dir := fmt.Sprintf("/proc/%d/fd", p.ID())
+	list, err := os.ReadDir(dir)
+	for _, f := range list {
+		name, _ := os.Readlink(filepath.Join(dir, f.Name())) // it may be closed meanwhile
+		if !strings.HasPrefix(name, other) {
+			n++
+		}
+	}
+	return n, err
 }

@@ -1,4 +1,4 @@
-package main
+package rig
 
 import (
 	"errors"
@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pin ties all threads of this process to a core; those to come inherit it.
-func pin(core int) error {
+// Pin ties all threads of this process to a core; those to come inherit it.
+func Pin(core int) error {
 	var set unix.CPUSet
 	set.Set(core)
 	for range 2 { // a thread that began meanwhile is in the second list
@@ -29,9 +29,9 @@ func pin(core int) error {
 	return nil
 }
 
-// raiseFiles raises the limit of open files, which the servers inherit, to what
+// RaiseFiles raises the limit of open files, which the servers inherit, to what
 // this many viewers need.
-func raiseFiles(viewers int) error {
+func RaiseFiles(viewers int) error {
 	need := uint64(viewers + 1000)
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyjobs/caddyjobs/bench/load"
+	"github.com/caddyjobs/caddyjobs/bench/rig"
+)
+
+// kinds are the attacks that bench/attack knows.
+var kinds = []string{"streams", "heads", "bombs", "deaf", "unknown", "tokens"}
+
+// abuse measures viewers alone, and beside attackers.
+func abuse(ctx context.Context, o *options) (reports []*report, err error) {
+	for i, kind := range o.attacks {
+		r, err := o.beside(ctx, i, kind)
+		if err != nil {
+			return reports, fmt.Errorf("%s: %w", kind, err)
+		}
+		reports = append(reports, r)
+	}
+	return reports, nil
+}
+
+// beside measures viewers alone and beside one kind of attackers, in turns, on
+// a server of their own.
+func (o *options) beside(ctx context.Context, index int, kind string) (r *report, err error) {
+	const share = 10 // viewers of an address
+	ctx, s, err := o.open(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	jobs, err := s.make(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.view(ctx, s.nodes[0], crowd{count: o.few, jobs: jobs, share: share}); err != nil {
+		return nil, err
+	}
+	r = &report{title: fmt.Sprintf("abuse: %d viewers, %g events/s, beside %s", o.few, o.calm, kind)}
+	var alone, beside round
+	for range o.rounds {
+		if err := s.measure(ctx, &alone, jobs, nil); err != nil {
+			return nil, err
+		}
+		if err := s.attacked(ctx, &beside, jobs, fmt.Sprintf("127.200.0.%d", index+1), kind, r); err != nil {
+			return nil, err
+		}
+	}
+	r.add("p99 ms alone", median(alone.p99))
+	r.add("p99 ms beside", median(beside.p99))
+	r.hold("times", median(beside.p99)/median(alone.p99), 1.2)
+	r.hold("lost", alone.lost+beside.lost, 0)
+	r.hold("doubled", alone.doubled+beside.doubled, 0)
+	r.add("CPU of the server % alone", median(alone.cpu))
+	r.add("and beside", median(beside.cpu))
+	r.add("CPU of the attackers %", median(beside.attackers))
+	r.add("of others % alone", median(alone.others))
+	r.add("and beside them", median(beside.others))
+	return r, nil
+}
+
+// round is what was measured each time.
+type round struct {
+	p99, cpu, others, attackers []float64
+	lost, doubled               float64
+}
+
+// measure publishes for some time. attackers is nil if there are none.
+func (s *scene) measure(ctx context.Context, to *round, jobs []*load.Job, attackers *rig.Process) error {
+	all := []*rig.Process{s.nodes[0].process}
+	if attackers != nil {
+		all = append(all, attackers)
+	}
+	s.loop.Tally = new(load.Tally)
+	before, err := rig.Spend(all...)
+	cpu, err2 := s.nodes[0].process.CPU()
+	if err := errors.Join(err, err2, s.play(s.calm, jobs), s.wait(ctx, s.duration), s.loop.Stop()); err != nil {
+		return err
+	}
+	after, err := rig.Spend(all...)
+	cpu2, err2 := s.nodes[0].process.CPU()
+	if err := errors.Join(err, err2, s.caughtUp(ctx)); err != nil {
+		return err
+	}
+	const ms = float64(time.Millisecond)
+	server := 100 * float64(cpu2-cpu) / float64(after.At.Sub(before.At))
+	to.p99 = append(to.p99, float64(s.loop.Tally.Latency.Quantile(0.99))/ms)
+	to.cpu = append(to.cpu, server)
+	to.attackers = append(to.attackers, after.Since(before, func(s rig.Spent) time.Duration { return s.Server })-server)
+	to.others = append(to.others, after.Others(before))
+	to.lost += s.lost()
+	to.doubled += float64(s.loop.Tally.Doubled)
+	return nil
+}
+
+// attacked measures beside attackers, who come first and stop by themselves.
+func (s *scene) attacked(ctx context.Context, to *round, jobs []*load.Job, from, kind string, r *report) error {
+	dir, err := os.MkdirTemp(s.home, "attack")
+	if err != nil {
+		return err
+	}
+	// They are to have what the generator leaves of the core.
+	p, err := rig.Launch([]string{
+		"nice", "-n", "19", s.programs["attack"], "-kind", kind, "-server", s.nodes[0].plain.String(), "-from", from, "-job", jobs[0].Name,
+		"-connections", strconv.Itoa(s.attackers), "-pace", strconv.Itoa(s.pace), "-time", (patience + s.duration).String(),
+	}, dir, s.ownCore)
+	if err != nil {
+		return err
+	}
+	defer p.Stop()
+	under := func() bool { return strings.Contains(p.Tail(), "all have begun") || ended(p) }
+	if err := s.loop.Run(ctx, under); err != nil {
+		return err
+	}
+	if err := s.measure(ctx, to, jobs, p); err != nil {
+		return err
+	}
+	p.Stop()
+	said, err := os.ReadFile(filepath.Join(dir, "log"))
+	r.note(strings.TrimSpace(string(said)))
+	return err
+}
+
+func ended(p *rig.Process) bool {
+	select {
+	case <-p.Ended():
+		return true
+	default:
+		return false
+	}
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// small are options under which a scenario takes moments, on any core.
+func small(t *testing.T, args ...string) *options {
+	t.Helper()
+	o, err := parse(append(strings.Fields("-server-core -1 -generator-core -1 -viewers 30 -jobs 10 -rate 200 -calm 100 -reloads 3 "+
+		"-pause 50ms -kills 2 -within 300ms -few 12 -rounds 1 -attackers 50 -pace 200 -time 500ms"), args...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	if err := o.prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(o.dir) })
+	return o
+}
+
+// holds runs a scenario, all of whose bars must hold but those that are not of
+// so few viewers on a busy machine.
+func holds(t *testing.T, o *options, s scenario, but ...string) {
+	t.Helper()
+	reports, err := o.one(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range reports {
+		var text strings.Builder
+		if err := r.print(&text); err != nil {
+			t.Error(err)
+		}
+		t.Log(text.String())
+		for _, w := range r.rows {
+			if !w.passed() && !contains(but, w.figure) {
+				t.Errorf("%s: %s is %g, at most %g", r.title, w.figure, w.value, w.atMost)
+			}
+		}
+	}
+}
+
+func contains(names []string, figure string) bool {
+	for _, n := range names {
+		if strings.HasPrefix(figure, n) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestScenarios(t *testing.T) {
+	o := small(t)
+	for _, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) { holds(t, o, s, "times") })
+	}
+}
+
+// TestSpread holds what the histogram says.
+func TestSpread(t *testing.T) {
+	var ends []time.Duration
+	for i := range 2000 {
+		ends = append(ends, time.Duration(i)*time.Millisecond)
+	}
+	h := spread(ends)
+	if h.counts[0] != 100 || h.counts[buckets-1] != 100 || h.unevenness() != 1 {
+		t.Errorf("got %v", h.counts)
+	}
+	h = spread(append(ends, ends[400:500]...))
+	if h.unevenness() != 2 || even(2000) >= 4 || even(2000) <= 2 {
+		t.Errorf("got %v, unevenness %g, %g is allowed", h.counts, h.unevenness(), even(2000))
+	}
+	if text := h.String(); !strings.Contains(text, fmt.Sprint("0.40 s    200 ", strings.Repeat("#", 60))) {
+		t.Errorf("got\n%s", text)
+	}
+}
+
+// TestReport holds the form of the tables, and what misses a bar.
+func TestReport(t *testing.T) {
+	r := &report{title: "title"}
+	r.add("free", 5)
+	r.hold("good", 1, 1)
+	if r.missed() {
+		t.Error("a bar is missed that is met")
+	}
+	r.hold("bad", 2, 1)
+	var b strings.Builder
+	if err := r.print(&b); err != nil || !r.missed() {
+		t.Errorf("missed %t, %v", r.missed(), err)
+	}
+	text := strings.Join(strings.Fields(b.String()), " ")
+	for _, want := range []string{"title", "| free | 5 | | |", "| good | 1 | ≤ 1 | passed |", "| bad | 2 | ≤ 1 | MISSED |"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q lacks %q", text, want)
+		}
+	}
+}
+
+// TestWriter has a writer whose database has no tables: the scene ends, and
+// says why.
+func TestWriter(t *testing.T) {
+	o := small(t)
+	ctx, s, err := o.open(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.make(ctx, 1); err == nil {
+		t.Error("a job is made in no table")
+	}
+	s.writer.fail(errMissed)
+	if err := s.wait(ctx, time.Minute); err == nil {
+		t.Error("the scene goes on")
+	}
+	if err := s.close(); !errors.Is(err, errMissed) {
+		t.Errorf("got %v", err)
+	}
+}
