@@ -2,6 +2,7 @@ package caddyjobs
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -66,6 +67,21 @@ func TestMetrics(t *testing.T) {
 	}
 	if got := after["caddyjobs_sent_bytes_total"] - before["caddyjobs_sent_bytes_total"]; got < float64(bytes) {
 		t.Errorf("%v bytes are counted, and %d came in the end alone", got, bytes)
+	}
+}
+
+// TestMetricsOfOddVersions has a client that names a version which does not
+// exist: what it says is no label.
+func TestMetricsOfOddVersions(t *testing.T) {
+	s := newSite(t, sqliteStore, both)
+	s.post(t, "job", "one")
+	if _, resp := s.raw(t, "HTTP/1.7", "/jobs/job/logs"); resp.StatusCode != http.StatusOK {
+		t.Fatal(resp.Status)
+	}
+	for name := range figures(t) {
+		if strings.Contains(name, "1.7") {
+			t.Errorf("there is a %s", name)
+		}
 	}
 }
 

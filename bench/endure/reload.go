@@ -55,19 +55,24 @@ func reload(ctx context.Context, o *options) (reports []*report, err error) {
 
 // reloading has viewers of so many jobs, and reloads.
 func (s *scene) reloading(ctx context.Context, count int) (*report, error) {
-	n, broken := s.nodes[0], 0
+	n, broken, early := s.nodes[0], 0, 0
+	r := &report{title: fmt.Sprintf("reload: %d viewers of %d jobs, %g events/s in all, %d reloads", s.viewers, count, s.rate, s.reloads)}
 	jobs, err := s.make(ctx, count)
 	if err != nil {
 		return nil, err
 	}
 	c := crowd{count: s.viewers, jobs: jobs, again: func(b load.Break) netip.AddrPort {
-		broken++
+		if !b.Begun {
+			early++ // it connected as a server was shut down, which had not read its request
+		} else {
+			broken++
+			r.note(fmt.Sprintf("A stream over %s broke: %v; it was told %q.", b.Viewers.Protocol, b.Err, b.Said))
+		}
 		return n.address(b.Viewers.Protocol)
 	}}
 	if err := s.view(ctx, n, c); err != nil {
 		return nil, err
 	}
-	r := &report{title: fmt.Sprintf("reload: %d viewers of %d jobs, %g events/s in all, %d reloads", s.viewers, count, s.rate, s.reloads)}
 	s.loop.Tally = new(load.Tally)
 	before, err := rig.Spend(n.process)
 	if err != nil {
@@ -81,6 +86,7 @@ func (s *scene) reloading(ctx context.Context, count int) (*report, error) {
 		return nil, err
 	}
 	r.hold("disconnects", float64(broken), 0)
+	r.add("newcomers that had to connect twice", float64(early))
 	s.tell(r, before, after)
 	return r, nil
 }

@@ -27,6 +27,8 @@ type Break struct {
 	Said string
 	// Retry is how long the viewer was told to wait before it comes again.
 	Retry time.Duration
+	// Err is what broke.
+	Err error
 }
 
 // usualRetry is what browsers wait who were told nothing.
@@ -126,7 +128,7 @@ func (l *Loop) welcome() error {
 	for _, c := range l.comers.take() {
 		delete(l.comers.away, c.viewer)
 		if c.err != nil {
-			l.send(c.viewer, false)
+			l.send(c.viewer, c.err)
 			continue
 		}
 		l.viewers[c.socket.fd] = c.viewer
@@ -143,11 +145,12 @@ func (l *Loop) broken(v *viewer, err error) {
 	if v.begun {
 		l.waiting++
 	}
-	l.send(v, !errors.Is(err, errBroken) && errors.Is(err, io.EOF))
+	l.send(v, err)
 }
 
-func (l *Loop) send(v *viewer, whole bool) {
-	to := v.Again(Break{v.Viewers, time.Now(), v.begun, whole, v.said, v.retry})
+func (l *Loop) send(v *viewer, err error) {
+	whole := !errors.Is(err, errBroken) && errors.Is(err, io.EOF)
+	to := v.Again(Break{v.Viewers, time.Now(), v.begun, whole, v.said, v.retry, err})
 	v.anew()
 	l.comers.send(v, to, v.retry)
 }
