@@ -77,3 +77,7 @@ fmt: tools ## format the code
 
 clean: ## remove what make has fetched and built
 	rm -rf .cache bin e2e/node_modules
+
+.PHONY: viewer
+viewer: ## build the page's files, viewer/dist, from viewer/src
+	cd viewer && npm ci --no-audit --no-fund && node_modules/.bin/tsc --noEmit && node build.mjs

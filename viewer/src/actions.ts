@@ -1,0 +1,38 @@
+// What can be done with the line under the pointer.
+
+import { h, icon } from './dom.ts'
+
+export interface LineCommands {
+  copyLine(line: number): void
+  copyLink(line: number): void
+  context(line: number): void
+}
+
+export class Actions {
+  private readonly context: HTMLButtonElement
+  private readonly link: HTMLButtonElement
+  private readonly element: HTMLElement
+  private line = -1
+
+  constructor(slab: HTMLElement, commands: LineCommands) {
+    const button = (label: string, path: string, click: (line: number) => void) =>
+      h('button', { class: 'icon', title: label, 'aria-label': label, tabindex: '-1', onclick: () => click(this.line) }, icon(path))
+    this.context = button('View in context (x)', 'M2 4h12M2 8h12M2 12h12M5 6.2v3.6', commands.context)
+    this.link = button('Copy a link to the line (y)', 'M7 9.5a2.5 2.5 0 0 0 3.5 0l2.5-2.5a2.5 2.5 0 0 0-3.5-3.5L8.3 4.7M9 6.5a2.5 2.5 0 0 0-3.5 0L3 9a2.5 2.5 0 0 0 3.5 3.5l1.2-1.2', commands.copyLink)
+    this.element = h('div', { class: 'actions', role: 'gridcell' }, this.context, this.link,
+      button('Copy the line (c)', 'M5.5 5.5v-3h8v8h-3m0-5h-8v8h8v-8Z', commands.copyLine))
+    slab.addEventListener('pointerover', (e) => this.over((e.target as Element).closest<HTMLElement>('.row')))
+    slab.addEventListener('pointerleave', () => this.element.remove())
+  }
+
+  configure(filtered: boolean, numbered: boolean): void {
+    this.context.hidden = !filtered
+    this.link.hidden = !numbered
+  }
+
+  private over(row: HTMLElement | null): void {
+    if (!row) return
+    this.line = Number(row.dataset.line)
+    if (this.element.parentNode !== row) row.append(this.element)
+  }
+}

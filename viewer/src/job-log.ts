@@ -1,0 +1,84 @@
+// <job-log src="/jobs/42/logs">: the log of a job, live.
+//
+//   src          the stream
+//   theme        light or dark; else as the reader prefers
+//   page         it is the page: keys are its own wherever the focus is
+//   credentials  include, to send cookies to another origin
+//
+// The property headers has headers for requests. An event joblog tells, in its
+// detail, how the job and the connection are.
+
+import css from './style.css'
+import { App } from './app.ts'
+import type { Theme } from './colours.ts'
+
+const sheet = new CSSStyleSheet()
+sheet.replaceSync(css)
+
+// Keys with which the browser scrolls what has the focus.
+const scrolling = new Set([' ', 'PageUp', 'PageDown', 'ArrowUp', 'ArrowDown', 'ArrowLeft', 'ArrowRight'])
+
+export class JobLog extends HTMLElement {
+  static readonly observedAttributes = ['src', 'theme']
+  headers: Record<string, string> = {}
+  private app: App | null = null
+  private told = ''
+
+  constructor() {
+    super()
+    this.attachShadow({ mode: 'open' }).adoptedStyleSheets = [sheet]
+  }
+
+  connectedCallback(): void {
+    this.open()
+    this.keyTarget.addEventListener('keydown', this.key)
+  }
+
+  disconnectedCallback(): void {
+    this.keyTarget.removeEventListener('keydown', this.key)
+    this.close()
+  }
+
+  attributeChangedCallback(name: string): void {
+    if (name === 'theme') this.app?.repaint()
+    else if (this.isConnected) this.open()
+  }
+
+  private get keyTarget(): EventTarget { return this.hasAttribute('page') ? document : this }
+
+  private open(): void {
+    this.close()
+    const src = this.getAttribute('src')
+    if (!src) return
+    const credentials = this.getAttribute('credentials') === 'include' ? 'include' : 'same-origin'
+    this.app = new App(src, { headers: this.headers, credentials }, () => this.theme, (change) => this.tell(change))
+    this.shadowRoot!.append(this.app.shell.app)
+    this.app.start()
+  }
+
+  private close(): void {
+    this.app?.stop()
+    this.app?.shell.app.remove()
+    this.app = null
+  }
+
+  private get theme(): Theme | null {
+    const theme = this.getAttribute('theme')
+    return theme === 'light' || theme === 'dark' ? theme : null
+  }
+
+  private key = (e: Event): void => {
+    const { key } = e as KeyboardEvent
+    if (this.app?.key(e as KeyboardEvent)) e.preventDefault()
+    else if (document.activeElement === document.body && scrolling.has(key)) this.app?.shell.port.focus()
+  }
+
+  private tell(detail: { name: string; state: { kind: string } }): void {
+    const key = detail.name + ' ' + detail.state.kind
+    if (key === this.told) return
+    this.told = key
+    this.dispatchEvent(new CustomEvent('joblog', { detail }))
+  }
+}
+
+customElements.define('job-log', JobLog)

@@ -1,0 +1,38 @@
+// What keys do.
+
+export type Action =
+  | 'down' | 'up' | 'top' | 'bottom' | 'search' | 'next' | 'previous' | 'follow' | 'wrap' | 'times' | 'copy' | 'link'
+  | 'fold' | 'foldAll' | 'help' | 'escape' | 'filter0' | 'filter1' | 'filter2' | 'filter3' | 'error' | 'context'
+
+export const list: [keys: string, what: string][] = [
+  ['j  k', 'next and previous line'],
+  ['g  G', 'beginning and end of the log'],
+  ['Space  ⇧Space', 'a page down and up'],
+  ['/  Ctrl F', 'search'],
+  ['n  N', 'next and previous match'],
+  ['e', 'next error'],
+  ['1  2  3  4', 'all lines, notices, warnings, errors'],
+  ['x', 'the line in its context, without the filter'],
+  ['f', 'follow new lines'],
+  ['w', 'wrap long lines'],
+  ['t', 'times: none, of the day, since the beginning'],
+  ['o  O', 'fold this group, all groups'],
+  ['c  y', 'copy the line, copy a link to it'],
+  ['Esc', 'leave the search, the filter, the selection'],
+  ['?', 'this list'],
+]
+
+const keys: Record<string, Action> = {
+  j: 'down', k: 'up', g: 'top', G: 'bottom', Home: 'top', End: 'bottom', '/': 'search', n: 'next', N: 'previous', f: 'follow',
+  w: 'wrap', t: 'times', c: 'copy', y: 'link', o: 'fold', O: 'foldAll', Enter: 'fold', '?': 'help', Escape: 'escape', e: 'error',
+  x: 'context', 1: 'filter0', 2: 'filter1', 3: 'filter2', 4: 'filter3',
+}
+
+export function actionOf(e: KeyboardEvent): Action | null {
+  if ((e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey && e.key.toLowerCase() === 'f') return 'search'
+  if (e.ctrlKey || e.metaKey || e.altKey) return null
+  const target = e.composedPath()[0] as HTMLElement
+  if (target.closest('input, textarea, select, dialog, [contenteditable]')) return null
+  if ((e.key === 'Enter' || e.key === ' ') && target.closest('button, a, summary')) return null
+  return keys[e.key] ?? null
+}

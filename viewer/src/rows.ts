@@ -1,0 +1,85 @@
+// Which lines are shown, in which order: all but those that are folded away, or
+// those of a list. A row is a place on the screen, a line one of the log.
+
+export interface Rows {
+  readonly count: number
+  lineAt(row: number): number
+  /** The row of a line, or of the nearest one before it that is shown. */
+  rowAt(line: number): number
+}
+
+/** All lines but those of some intervals, sorted and apart, ends included. */
+export class Unfolded implements Rows {
+  private readonly before: number[] = [] // hidden lines before each interval
+
+  constructor(
+    private readonly lines: () => number,
+    private readonly hidden: readonly (readonly [first: number, last: number])[],
+  ) {
+    let sum = 0
+    for (const [first, last] of hidden) {
+      this.before.push(sum)
+      sum += last - first + 1
+    }
+    this.before.push(sum)
+  }
+
+  get count(): number {
+    return this.lines() - this.before[this.hidden.length]!
+  }
+
+  lineAt(row: number): number {
+    const i = first(this.hidden.length, (i) => this.hidden[i]![0] - this.before[i]! > row)
+    return row + this.before[i]!
+  }
+
+  rowAt(line: number): number {
+    const i = first(this.hidden.length, (i) => this.hidden[i]![0] > line) - 1
+    if (i < 0) return line
+    const [begin, last] = this.hidden[i]!
+    return (line <= last ? begin - 1 : line - (last - begin + 1)) - this.before[i]!
+  }
+}
+
+/** A growing, sorted list of lines. */
+export class Listed implements Rows {
+  count = 0
+  private list = new Uint32Array(1024)
+
+  push(line: number): void {
+    if (this.count === this.list.length) {
+      const list = this.list
+      this.list = new Uint32Array(list.length * 2)
+      this.list.set(list)
+    }
+    this.list[this.count++] = line
+  }
+
+  lineAt(row: number): number {
+    return this.list[row]!
+  }
+
+  rowAt(line: number): number {
+    return Math.max(0, this.after(line) - 1)
+  }
+
+  /** The row of the first line after one. */
+  after(line: number): number {
+    return first(this.count, (i) => this.list[i]! > line)
+  }
+
+  has(line: number): boolean {
+    return this.count > 0 && this.list[this.rowAt(line)] === line
+  }
+}
+
+// The first of n for which something holds, that then holds for all after it.
+function first(n: number, holds: (i: number) => boolean): number {
+  let low = 0
+  while (low < n) {
+    const mid = (low + n) >> 1
+    if (holds(mid)) n = mid
+    else low = mid + 1
+  }
+  return low
+}

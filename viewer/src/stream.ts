@@ -1,0 +1,195 @@
+// The client of a stream: it connects, reconnects where it was, and says how
+// things are. EventSource would hide statuses and waits, and tells of no end.
+
+import { Parser, type Listener } from './sse.ts'
+import { eventOf, type Event } from './event.ts'
+import { Budget } from './pause.ts'
+
+export type State =
+  | { kind: 'connecting' | 'live' | 'waiting' | 'expired' }
+  | { kind: 'reconnecting'; until: number; reason: string }
+  | { kind: 'complete'; state: string }
+  | { kind: 'refused'; status: number; reason: string }
+
+export interface Sink {
+  event(e: Event): void
+  flush(): void // what was read at once is handed on
+  gap(reason: string): void
+  caughtUp(): void
+  job(state: string): void
+  state(s: State): void
+  clock(date: number): void // the server's, now
+}
+
+export interface Options {
+  params?: Record<string, string>
+  headers?: Record<string, string>
+  credentials?: RequestCredentials
+}
+
+const SILENCE = 45_000 // three heartbeats
+const LONGEST = 30_000
+
+export class Stream {
+  cursor = ''
+  private retry = 2000
+  private failures = 0
+  private reason = ''
+  private over = false
+  private bye = false
+  private heard = 0
+  private abort = new AbortController()
+  private wake = () => {}
+
+  constructor(
+    private readonly url: string,
+    private readonly sink: Sink,
+    private readonly options: Options = {},
+  ) {}
+
+  async run(): Promise<void> {
+    addEventListener('online', this.again)
+    while (!this.over) {
+      await this.connect()
+      if (!this.over) await this.wait()
+    }
+    removeEventListener('online', this.again)
+  }
+
+  stop(): void {
+    this.over = true
+    this.abort.abort()
+    this.wake()
+  }
+
+  /** Ends the wait before the next attempt. */
+  again = (): void => this.wake()
+
+  private async connect(): Promise<void> {
+    this.abort = new AbortController()
+    this.bye = false
+    this.reason = ''
+    this.sink.state({ kind: 'connecting' })
+    this.heard = Date.now()
+    const watchdog = setInterval(() => Date.now() - this.heard > SILENCE && this.abort.abort(), 5000)
+    try {
+      await this.answer(await fetch(this.address(), this.request()))
+    } catch {
+      // The network, or the watchdog: it is tried again.
+    } finally {
+      clearInterval(watchdog)
+    }
+  }
+
+  private address(): string {
+    const url = new URL(this.url, location.href)
+    for (const [name, value] of Object.entries(this.options.params ?? {})) {
+      if (name !== 'tail' || !this.cursor) url.searchParams.set(name, value)
+    }
+    return url.href
+  }
+
+  private request(): RequestInit {
+    const headers: Record<string, string> = { Accept: 'text/event-stream', ...this.options.headers }
+    if (this.cursor) headers['Last-Event-ID'] = this.cursor
+    return { headers, credentials: this.options.credentials ?? 'same-origin', cache: 'no-store', signal: this.abort.signal }
+  }
+
+  private async answer(response: Response): Promise<void> {
+    const date = Date.parse(response.headers.get('Date') ?? '')
+    if (date) this.sink.clock(date)
+    if (response.status === 204) return this.end({ kind: 'complete', state: '' })
+    if (response.ok && response.body) return this.read(response.body)
+    const reason = (await response.text()).trim().slice(0, 500)
+    const { status } = response
+    if (status === 429 || status >= 500) {
+      const after = Number(response.headers.get('Retry-After'))
+      if (after > 0) this.retry = after * 1000
+      this.reason = reason
+    } else if (status === 401 && this.cursor) this.end({ kind: 'expired' })
+    else this.end({ kind: 'refused', status, reason })
+  }
+
+  private async read(body: ReadableStream<Uint8Array>): Promise<void> {
+    const parser = new Parser(this.listener)
+    const reader = body.getReader()
+    const budget = new Budget()
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      this.heard = Date.now()
+      parser.push(value)
+      this.sink.flush()
+      if (this.over) return
+      if (budget.spent()) await budget.rest()
+    }
+    // One that was not to be followed has ended as it should.
+    if (this.options.params?.follow === 'false' && !this.bye && !this.over) this.end(null)
+  }
+
+  private end(state: State | null): void {
+    this.over = true
+    if (state) this.sink.state(state)
+    this.abort.abort()
+  }
+
+  private readonly listener: Listener = {
+    id: (id) => { this.cursor = id },
+    retry: (ms) => { this.retry = ms },
+    comment: (text) => this.sink.state({ kind: text === 'waiting' ? 'waiting' : 'live' }),
+    event: (name, data) => {
+      if (this.over) return
+      try {
+        this.heardEvent(name, JSON.parse(data), data)
+      } catch (error) {
+        console.error('job-log: an event that is no JSON', error)
+      }
+    },
+  }
+
+  private heardEvent(name: string, data: Record<string, any>, json: string): void {
+    const reason = String(data.reason ?? '')
+    switch (name) {
+      case 'message': return this.message(data, json)
+      case 'caught_up': return this.live(() => this.sink.caughtUp())
+      case 'gap': return this.sink.gap(reason)
+      case 'state': return this.sink.job(String(data.state))
+      case 'auth_expired': return this.end({ kind: 'expired' })
+      case 'bye':
+      case 'error':
+        this.bye = true
+        this.reason = reason
+    }
+  }
+
+  private message(data: Record<string, any>, json: string): void {
+    if (data.log) {
+      this.failures = 0
+      this.sink.event(eventOf(data.log, json))
+    } else if (data.type === 'complete') {
+      this.sink.flush()
+      this.end({ kind: 'complete', state: String(data.state ?? '') })
+    }
+  }
+
+  private live(then: () => void): void {
+    this.failures = 0
+    this.sink.flush()
+    this.sink.state({ kind: 'live' })
+    then()
+  }
+
+  // All that lost their server at once are not to come back at once.
+  private wait(): Promise<void> {
+    const base = Math.min(this.retry * 1.5 ** this.failures++, Math.max(LONGEST, this.retry))
+    const ms = this.bye || this.reason ? base * (1 + 0.2 * Math.random()) : base * (0.5 + Math.random())
+    this.sink.state({ kind: 'reconnecting', until: Date.now() + ms, reason: this.reason })
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      this.wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+}

@@ -1,0 +1,204 @@
+// The rows that can be seen, and some around them, of however many there are.
+// They stand in the order of the log in one slab, which is moved to where they
+// belong: readers, selections and screen readers find them in order.
+
+import { Heights } from './heights.ts'
+import { Scroll } from './scroll.ts'
+import { makeRow, type Row } from './row.ts'
+import type { Rows } from './rows.ts'
+
+export const ROW = 20 // px; also in style.css
+const OVERSCAN = 400 // px above and below
+
+export interface Drawing {
+  draw(row: Row, line: number): void
+  /** How high a line is likely to be when it is wrapped. */
+  estimate(line: number): number
+  /** Heights are about to be estimated, all of them. */
+  measure(): void
+  followed(on: boolean): void
+  rendered(): void
+}
+
+export interface Anchor { line: number; delta: number }
+
+export class View {
+  following = true
+  wrap = false
+  private readonly scroll: Scroll
+  private readonly heights = new Heights()
+  private readonly pool: Row[] = []
+  private shown: Row[] = [] // of rows from, from + 1, …
+  private from = 0
+  private stale = false // all is to be drawn anew
+  private frame = 0
+  private seen = 0 // the offset of the last render
+
+  constructor(
+    port: HTMLElement,
+    canvas: HTMLElement,
+    private readonly slab: HTMLElement,
+    private rows: Rows,
+    private readonly drawing: Drawing,
+  ) {
+    this.scroll = new Scroll(port, canvas)
+    port.addEventListener('scroll', () => this.scrolled(), { passive: true })
+    new ResizeObserver(() => this.resized()).observe(port)
+  }
+
+  get count(): number { return this.rows.count }
+
+  /** Something about rows has changed, or there are more. */
+  update(stale = false): void {
+    this.stale ||= stale
+    this.frame ||= requestAnimationFrame(() => this.render())
+  }
+
+  /** Other rows; what the reader looks at stays where it is. */
+  setRows(rows: Rows, anchor: Anchor | null): void {
+    this.rows = rows
+    this.heights.clear()
+    this.measureAll()
+    this.scroll.resize(this.total)
+    if (this.following) this.scroll.go(this.scroll.most)
+    else if (anchor && rows.count) this.scroll.go(this.offset(rows.rowAt(anchor.line)) + anchor.delta)
+    this.seen = this.scroll.top
+    this.stale = true
+    this.render()
+  }
+
+  /** The line at the top, and how much of it is above the edge. */
+  anchor(): Anchor | null {
+    if (!this.rows.count) return null
+    const top = this.scroll.top, row = this.rowAt(top)
+    return { line: this.rows.lineAt(row), delta: top - this.offset(row) }
+  }
+
+  /** Brings a line into view, if it is not there. */
+  reveal(line: number, where: 'centre' | 'near' = 'centre'): void {
+    if (!this.rows.count) return
+    this.measureAll()
+    this.scroll.resize(this.total)
+    const row = this.rows.rowAt(line), top = this.scroll.top, height = this.scroll.height
+    const begin = this.offset(row), end = begin + this.height(row)
+    if (begin >= top + ROW && end <= top + height - ROW) return
+    const to = where === 'centre' ? begin - height / 3 : begin < top + ROW ? begin - ROW : end - height + ROW
+    this.go(to)
+  }
+
+  top(): void { this.go(0) }
+  page(by: number): void { this.go(this.scroll.top + by * (this.scroll.height - 2 * ROW)) }
+
+  follow(): void {
+    this.setFollowing(true)
+    this.update()
+  }
+
+  unfollow(): void { this.setFollowing(false) }
+
+  private go(to: number): void {
+    this.setFollowing(to >= this.scroll.most - 2)
+    this.scroll.go(to)
+    this.seen = this.scroll.top
+    this.update()
+  }
+
+  private setFollowing(on: boolean): void {
+    if (on === this.following) return
+    this.following = on
+    this.drawing.followed(on)
+  }
+
+  // A reader who scrolls up is never moved; one who comes to the end follows.
+  private scrolled(): void {
+    const top = this.scroll.top
+    if (top >= this.scroll.most - 2) this.setFollowing(true)
+    else if (top < this.seen - 1) this.setFollowing(false)
+    this.update()
+  }
+
+  private resized(): void {
+    if (this.wrap) {
+      const anchor = this.anchor()
+      this.setRows(this.rows, anchor)
+    } else this.update()
+  }
+
+  private get total(): number { return this.wrap ? this.heights.total : this.rows.count * ROW }
+  private offset(row: number): number { return this.wrap ? this.heights.offset(row) : row * ROW }
+  private height(row: number): number { return this.wrap ? this.heights.get(row) : ROW }
+
+  private rowAt(offset: number): number {
+    if (this.wrap) return this.heights.rowAt(Math.max(0, offset))
+    return Math.max(0, Math.min(Math.floor(offset / ROW), this.rows.count - 1))
+  }
+
+  private measureAll(): void {
+    if (!this.wrap) return
+    if (this.heights.count === 0) this.drawing.measure()
+    for (let i = this.heights.count; i < this.rows.count; i++) this.heights.push(this.drawing.estimate(this.rows.lineAt(i)))
+  }
+
+  private render(): void {
+    cancelAnimationFrame(this.frame)
+    this.frame = 0
+    this.measureAll()
+    this.scroll.resize(this.total)
+    if (this.following) this.scroll.go(this.scroll.most)
+    this.place()
+    if (this.wrap && this.correct()) this.place()
+    this.seen = this.scroll.top
+    this.drawing.rendered()
+  }
+
+  private place(): void {
+    const top = this.scroll.top, count = this.rows.count
+    const from = count ? this.rowAt(top - OVERSCAN) : 0
+    const to = count ? this.rowAt(top + this.scroll.height + OVERSCAN) + 1 : 0
+    this.show(from, to)
+    this.slab.style.top = this.scroll.place(this.offset(from)) + 'px'
+  }
+
+  // Rows that stay are left alone, so that selections and focus live on.
+  private show(from: number, to: number): void {
+    if (this.stale || from >= this.from + this.shown.length || to <= this.from) this.all(from, to)
+    else {
+      while (this.from < from) this.release(this.shown.shift()!), this.from++
+      while (this.from + this.shown.length > to) this.release(this.shown.pop()!)
+      while (this.from > from) this.shown.unshift(this.make(--this.from, this.shown[0]))
+      while (this.from + this.shown.length < to) this.shown.push(this.make(this.from + this.shown.length))
+    }
+  }
+
+  private all(from: number, to: number): void {
+    while (this.shown.length > to - from) this.release(this.shown.pop()!)
+    this.shown.forEach((row, i) => this.drawing.draw(row, this.rows.lineAt(from + i)))
+    while (this.shown.length < to - from) this.shown.push(this.make(from + this.shown.length))
+    this.from = from
+    this.stale = false
+  }
+
+  private make(index: number, before?: Row): Row {
+    const row = this.pool.pop() ?? makeRow()
+    this.drawing.draw(row, this.rows.lineAt(index))
+    this.slab.insertBefore(row.element, before?.element ?? null)
+    return row
+  }
+
+  private release(row: Row): void {
+    row.element.remove()
+    if (this.pool.length < 200) this.pool.push(row)
+  }
+
+  // Takes the heights as they are. True if one was not as it was thought to be;
+  // what is at the top then stays there.
+  private correct(): boolean {
+    const top = this.scroll.top, first = this.rowAt(top), delta = top - this.offset(first)
+    let by = 0
+    this.shown.forEach((row, i) => { by += Math.abs(this.heights.set(this.from + i, row.element.offsetHeight)) })
+    if (!by) return false
+    this.scroll.resize(this.total)
+    this.scroll.go(this.following ? this.scroll.most : this.offset(first) + delta)
+    return true
+  }
+}
