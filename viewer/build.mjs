@@ -22,4 +22,4 @@ await build({
   absWorkingDir: here, entryPoints: ['src/page.css'], outdir: 'dist', minify: true,
   target: ['chrome111', 'firefox113', 'safari16.4'],
 })
-await copyFile(here + 'src/page.html', here + 'dist/page.html')
+for (const name of ['page.html', 'icon.svg']) await copyFile(here + 'src/' + name, here + 'dist/' + name)

@@ -67,7 +67,7 @@ export class App implements Viewer, Drawing {
     this.groups = new Groups(this.log)
     this.view = new View(port, canvas, slab, this.rows(), this)
     this.view.wrap = this.kept.wrap
-    if (this.wanted) this.view.unfollow()
+    if (this.wanted) this.view.following = false
     this.toolbar = new Toolbar(this.status.element, src, this.commands())
     this.actions = new Actions(slab, {
       copyLine: (line) => this.copyLine(line),
@@ -207,6 +207,7 @@ export class App implements Viewer, Drawing {
     status.show(log.count, feed.first, last, Date.now() + feed.skew)
     this.toolbar.showFilter(this.filter?.rank ?? 0, totals(log))
     this.shell.app.style.setProperty('--digits', String(this.digits))
+    this.toolbar.showOver(status.over)
     this.showEmpty()
     this.actions.configure(!!this.filter, feed.whole)
     this.shell.port.setAttribute('aria-rowcount', String(feed.whole ? log.count : -1))

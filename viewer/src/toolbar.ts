@@ -101,6 +101,9 @@ export class Toolbar {
 
   showFollow(on: boolean): void { this.follow.setAttribute('aria-pressed', String(on)) }
 
+  /** Nothing more comes that could be followed. */
+  showOver(over: boolean): void { this.follow.hidden = over }
+
   showFilter(rank: number, totals: number[]): void {
     ;[...this.filter.options].forEach((option, i) => {
       const name = i === 0 ? 'all lines' : i === ranks.length - 1 ? ranks[i]! : `${ranks[i]} and worse`
