@@ -12,7 +12,9 @@ import { TRUNCATED, type Log } from './log.ts'
 import * as permalink from './permalink.ts'
 import { draw, type Row } from './row.ts'
 import { Unfolded, type Rows } from './rows.ts'
-import { compile, rangesIn, Search, type Query } from './search.ts'
+import { Search } from './search.ts'
+import { compile, type Query } from './match.ts'
+import { Patterns } from './patterns.ts'
 import * as settings from './settings.ts'
 import { plain } from './sgr.ts'
 import { shell } from './shell.ts'
@@ -45,6 +47,7 @@ export class App implements Viewer, Drawing {
   private folds = ''
   private filter: Filter | null = null
   private search: Search | null = null
+  private readonly patterns = new Patterns()
   private query: Query = { text: '', regex: false, cased: false }
   private chosen: permalink.Lines | null = permalink.parse(location.hash)
   private wanted = this.chosen // a permalink whose line is not there yet
@@ -53,6 +56,7 @@ export class App implements Viewer, Drawing {
   private readonly expanded = new Set<number>()
   private columns = 80
   private lines = 0 // that were there at the last news
+  private news = false // what comes is new, not what was there when the page was opened
   private unseen = 0 // rows that were there when the reader left the end
   private toasted = 0
 
@@ -94,6 +98,7 @@ export class App implements Viewer, Drawing {
   stop(): void {
     this.feed.stop()
     this.search?.stop()
+    this.patterns.stop()
     clearInterval(this.timer)
     this.dark.removeEventListener('change', this.repaint)
     removeEventListener('hashchange', this.hash)
@@ -119,7 +124,7 @@ export class App implements Viewer, Drawing {
     const came = this.log.count - this.lines
     if (came <= 0) return
     this.lines = this.log.count
-    if (this.groups.update(!this.view.following)) this.refold()
+    if (this.groups.update(!this.view.following && this.news)) this.refold()
     else if (this.folds.endsWith('…')) this.refold()
     this.filter?.update()
     void this.search?.run()
@@ -172,6 +177,10 @@ export class App implements Viewer, Drawing {
   state(s: State): void {
     const before = this.status.state
     this.status.state = s
+    if (!this.news && (s.kind === 'live' || s.kind === 'complete')) {
+      this.news = true
+      this.unseen = this.view.count
+    }
     if (s.kind === 'complete') {
       this.status.over = true
       this.status.job ||= s.state
@@ -253,7 +262,7 @@ export class App implements Viewer, Drawing {
       title: full(time),
       truncated: (log.flags(line) & TRUNCATED) !== 0,
       whole: this.expanded.has(line),
-      matches: (bare) => (this.search ? rangesIn(this.search.re, bare) : []),
+      matches: (bare) => this.search?.ranges(line, bare) ?? [],
       chosen: n > 0 && this.chosen !== null && n >= this.chosen.from && n <= this.chosen.to,
       current: line === this.current, found: line === this.match,
       group: group ? {
@@ -346,7 +355,7 @@ export class App implements Viewer, Drawing {
       try {
         const re = compile(query)
         const from = again ? -1 : this.place()
-        this.search = new Search(this.log, re, !query.regex, () => this.progress(from))
+        this.search = new Search(this.log, re, query, this.patterns, () => this.progress(from))
         void this.search.run()
       } catch (error) {
         this.toolbar.showHits(String((error as Error).message).replace(/^Invalid regular expression: /, ''), true)
@@ -364,13 +373,15 @@ export class App implements Viewer, Drawing {
       if (row < search.found.count) this.goTo(search.found.lineAt(row))
       else if (search.done) this.goTo(search.found.lineAt(0))
     }
+    if (this.query.regex) this.view.update(true)
     this.showHits()
   }
 
   private showHits(): void {
     const { search } = this
     if (!search) return
-    const { found } = search
+    const { found, failure } = search
+    if (failure) return this.toolbar.showHits(failure, true)
     const at = this.match >= 0 && found.has(this.match) ? number(found.rowAt(this.match) + 1) + ' of ' : ''
     const all = number(found.count) + (search.done ? '' : '…')
     this.toolbar.showHits(found.count || !search.done ? `${at}${all}` : 'none', false)

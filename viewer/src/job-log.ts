@@ -10,15 +10,23 @@
 
 import css from './style.css'
 import { App } from './app.ts'
+import { serve } from './patterns.ts'
 import type { Theme } from './colours.ts'
-
-const sheet = new CSSStyleSheet()
-sheet.replaceSync(css)
 
 // Keys with which the browser scrolls what has the focus.
 const scrolling = new Set([' ', 'PageUp', 'PageDown', 'ArrowUp', 'ArrowDown', 'ArrowLeft', 'ArrowRight'])
 
-export class JobLog extends HTMLElement {
+let sheet: CSSStyleSheet | undefined
+
+function style(): CSSStyleSheet {
+  if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(css)
+  return sheet
+}
+
+const page = 'document' in globalThis // else it is the worker for searches
+const Base = page ? HTMLElement : (class {} as typeof HTMLElement)
+
+export class JobLog extends Base {
   static readonly observedAttributes = ['src', 'theme']
   headers: Record<string, string> = {}
   private app: App | null = null
@@ -26,7 +34,7 @@ export class JobLog extends HTMLElement {
 
   constructor() {
     super()
-    this.attachShadow({ mode: 'open' }).adoptedStyleSheets = [sheet]
+    this.attachShadow({ mode: 'open' }).adoptedStyleSheets = [style()]
   }
 
   connectedCallback(): void {
@@ -81,4 +89,5 @@ export class JobLog extends HTMLElement {
   }
 }
 
-customElements.define('job-log', JobLog)
+if (page) customElements.define('job-log', JobLog)
+else serve()

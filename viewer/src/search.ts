@@ -3,58 +3,66 @@
 import { Listed } from './rows.ts'
 import { plain } from './sgr.ts'
 import { pause } from './pause.ts'
+import { rangesIn, type Query } from './match.ts'
+import type { Patterns } from './patterns.ts'
 import type { Range } from './links.ts'
 import type { Chunk, Log } from './log.ts'
 
-export interface Query { text: string; regex: boolean; cased: boolean }
-
 const SLICE = 8 // ms
-export const MOST = 10_000 // characters of a line that are looked at with a pattern
-
-/** The expression of a query. It throws, with a reason, if there is none. */
-export function compile({ text, regex, cased }: Query): RegExp {
-  const source = regex ? text : text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
-  return new RegExp(source, cased ? 'g' : 'gi')
-}
-
-export function rangesIn(re: RegExp, text: string): Range[] {
-  const found: Range[] = []
-  for (const m of text.slice(0, MOST).matchAll(re)) {
-    if (m[0] !== '') found.push([m.index, m.index + m[0].length])
-    if (found.length === 1000) break
-  }
-  return found
-}
 
 export class Search {
   readonly found = new Listed()
   scanned = 0
+  failure = ''
   private running = false
   private stopped = false
+  private readonly slow = new Set<number>() // lines in which a pattern takes long
 
   constructor(
     private readonly log: Log,
-    readonly re: RegExp,
-    private readonly simple: boolean, // it cannot match across lines, nor take long
+    private readonly re: RegExp,
+    private readonly query: Query,
+    private readonly patterns: Patterns,
     private readonly progress: () => void,
   ) {}
 
   stop(): void { this.stopped = true }
-  get done(): boolean { return this.scanned === this.log.count }
+  get done(): boolean { return this.scanned === this.log.count || this.failure !== '' }
 
-  /** The matches in a text, to be shown. */
-  ranges = (text: string): Range[] => rangesIn(this.re, text)
+  /** The matches in a line, to be shown. A pattern that was not tried yet is not tried here. */
+  ranges(line: number, text: string): Range[] {
+    if (this.query.regex && (line >= this.scanned || this.slow.has(line))) return []
+    return rangesIn(this.re, text)
+  }
 
   async run(): Promise<void> {
     if (this.running) return
     this.running = true
     while (!this.done && !this.stopped) {
-      const until = performance.now() + SLICE
-      while (!this.done && performance.now() < until) this.step()
-      this.progress()
-      await pause()
+      if (this.query.regex) await this.pattern()
+      else await this.slice()
+      if (!this.stopped) this.progress()
     }
     this.running = false
+  }
+
+  private async slice(): Promise<void> {
+    const until = performance.now() + SLICE
+    while (!this.done && performance.now() < until) this.step()
+    await pause()
+  }
+
+  private async pattern(): Promise<void> {
+    const from = this.scanned, to = Math.min(this.log.count, (Math.floor(from / 1024) + 1) * 1024)
+    const lines = Array.from({ length: to - from }, (_, i) => plain(this.log.text(from + i)))
+    try {
+      const { hits, slow } = await this.patterns.run(this.re, lines)
+      for (const i of hits) this.found.push(from + i)
+      for (const i of slow) this.slow.add(from + i)
+      this.scanned = to
+    } catch (error) {
+      this.failure = (error as Error).message
+    }
   }
 
   // A chunk, or what there is of it.
@@ -62,7 +70,7 @@ export class Search {
     const index = Math.floor(this.scanned / 1024), c = this.log.chunks[index]!
     const first = index * 1024, from = this.scanned - first
     const to = Math.min(1024, this.log.count - first)
-    if (this.simple && typeof c.text === 'string' && !c.coloured && from === 0) this.whole(c, c.text, first)
+    if (typeof c.text === 'string' && !c.coloured && from === 0) this.whole(c, c.text, first)
     else for (let i = from; i < to; i++) if (this.matches(this.log.text(first + i))) this.found.push(first + i)
     this.scanned = first + to
   }
@@ -78,6 +86,6 @@ export class Search {
 
   private matches(text: string): boolean {
     this.re.lastIndex = 0
-    return this.re.test(plain(text).slice(0, this.simple ? undefined : MOST))
+    return this.re.test(plain(text))
   }
 }

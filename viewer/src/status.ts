@@ -31,15 +31,16 @@ export class Status {
 
   /** What the job's state is called: without word from the server, by whether there are lines. */
   name(lines: number): string {
+    if (this.state.kind === 'refused' && !lines) return 'unavailable'
     return this.job || (this.over ? 'ended' : this.state.kind === 'connecting' && !lines ? 'connecting' : lines ? 'running' : 'queued')
   }
 
   show(lines: number, first: number, last: number, now: number): void {
     const name = this.name(lines)
     set(this.badge, name)
-    this.badge.dataset.mood = name === 'queued' || name === 'connecting' ? 'queued' : moodOf(this.job, this.over)
+    this.badge.dataset.mood = name === 'queued' || name === 'connecting' || name === 'unavailable' ? 'queued' : moodOf(this.job, this.over)
     set(this.elapsed, duration((this.over ? last : now) - first))
-    set(this.link, this.connection())
+    set(this.link, this.state.kind === 'refused' && !lines ? '' : this.connection())
     this.link.dataset.kind = this.state.kind
     this.retry.hidden = this.state.kind !== 'reconnecting'
   }

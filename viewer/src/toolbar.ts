@@ -5,7 +5,7 @@ import { number } from './time.ts'
 import { ranks } from './event.ts'
 import { downloadURL, fileName } from './download.ts'
 import type { Times } from './settings.ts'
-import type { Query } from './search.ts'
+import type { Query } from './match.ts'
 
 export interface Commands {
   search(query: Query): void

@@ -1,0 +1,22 @@
+// What is looked for, and where it is in a text.
+
+import type { Range } from './links.ts'
+
+export interface Query { text: string; regex: boolean; cased: boolean }
+
+export const MOST = 10_000 // characters of a line that are looked at with a pattern
+
+/** The expression of a query. It throws, with a reason, if there is none. */
+export function compile({ text, regex, cased }: Query): RegExp {
+  const source = regex ? text : text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
+  return new RegExp(source, cased ? 'g' : 'gi')
+}
+
+export function rangesIn(re: RegExp, text: string): Range[] {
+  const found: Range[] = []
+  for (const m of text.slice(0, MOST).matchAll(re)) {
+    if (m[0] !== '') found.push([m.index, m.index + m[0].length])
+    if (found.length === 1000) break
+  }
+  return found
+}

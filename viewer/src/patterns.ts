@@ -1,0 +1,82 @@
+// Patterns in a worker, since nothing can stop a pattern that takes for ever
+// but the end of its thread. The module is its own worker: no other file is
+// needed, and no policy that lets pages make scripts.
+
+import { rangesIn } from './match.ts'
+
+interface Task { source: string; flags: string; lines: string[] }
+
+/** What a worker says of lines: which match, and which took long. */
+export interface Answer { hits: number[]; slow: number[] }
+
+const PATIENCE = 2000 // ms for a chunk of lines
+const SLOW = 4 // ms for a line
+
+/** In the worker. */
+export function serve(): void {
+  const scope = globalThis as unknown as { onmessage: (e: MessageEvent<Task>) => void; postMessage(a: Answer): void }
+  scope.onmessage = ({ data }) => scope.postMessage(work(data))
+}
+
+export function work({ source, flags, lines }: Task): Answer {
+  const re = new RegExp(source, flags), hits: number[] = [], slow: number[] = []
+  lines.forEach((line, i) => {
+    const begun = performance.now()
+    if (rangesIn(re, line).length) hits.push(i)
+    if (performance.now() - begun > SLOW) slow.push(i)
+  })
+  return { hits, slow }
+}
+
+/** On the page. */
+export class Patterns {
+  private worker: Worker | null = null
+
+  async run(re: RegExp, lines: string[]): Promise<Answer> {
+    const task = { source: re.source, flags: re.flags, lines }
+    this.worker ??= start()
+    if (this.worker) return this.ask(this.worker, task)
+    if (risky(re.source)) throw new Error('a pattern that may take for ever is not tried here')
+    return work({ ...task, lines: lines.map((line) => line.slice(0, 1000)) })
+  }
+
+  stop(): void {
+    this.worker?.terminate()
+    this.worker = null
+  }
+
+  private ask(worker: Worker, task: Task): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const fail = () => {
+        this.stop()
+        reject(new Error('the pattern takes too long'))
+      }
+      const timer = setTimeout(fail, PATIENCE)
+      worker.onerror = fail
+      worker.onmessage = (e) => {
+        clearTimeout(timer)
+        resolve(e.data)
+      }
+      worker.postMessage(task)
+    })
+  }
+}
+
+interface TrustedTypes { createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string } }
+let policy: { createScriptURL(url: string): string } | undefined
+
+// A page of another origin, or a policy that forbids workers, has none.
+function start(): Worker | null {
+  try {
+    const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes }
+    policy ??= trustedTypes?.createPolicy('job-log', { createScriptURL: (url) => url }) ?? { createScriptURL: (url) => url }
+    return new Worker(policy.createScriptURL(import.meta.url), { type: 'module' })
+  } catch {
+    return null
+  }
+}
+
+/** Whether something repeated is repeated, or has several ways. */
+export function risky(source: string): boolean {
+  return /\((?:[^()\\]|\\.)*[*+|}](?:[^()\\]|\\.)*\)[*+{]/.test(source)
+}
