@@ -1,25 +1,38 @@
 // Builds dist from src. The same sources give the same bytes: esbuild is
 // pinned, and nothing of this machine gets in.
 import { build } from 'esbuild'
-import { copyFile, mkdir } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-await mkdir(here + 'dist', { recursive: true })
-await build({
+
+const bundle = (entry) => build({
   absWorkingDir: here,
-  entryPoints: { 'job-log': 'src/job-log.ts', page: 'src/page.ts' },
+  entryPoints: ['src/' + entry],
   outdir: 'dist',
+  write: false,
   bundle: true,
   minify: true,
   format: 'esm',
-  target: ['chrome111', 'firefox113', 'safari16.4'],
+  target: ['chrome111', 'firefox121', 'safari16.4'],
   legalComments: 'none',
   charset: 'utf8',
-  loader: { '.css': 'text' },
+  // A style sheet that a module imports is its text; one of its own is a file.
+  loader: entry.endsWith('.css') ? {} : { '.css': 'text' },
 })
-await build({
-  absWorkingDir: here, entryPoints: ['src/page.css'], outdir: 'dist', minify: true,
-  target: ['chrome111', 'firefox113', 'safari16.4'],
-})
-for (const name of ['page.html', 'icon.svg']) await copyFile(here + 'src/' + name, here + 'dist/' + name)
+
+/** The files of dist: names, and bytes. */
+export async function files() {
+  const all = new Map()
+  for (const entry of ['job-log.ts', 'page.ts', 'page.css']) {
+    for (const { path, contents } of (await bundle(entry)).outputFiles) all.set(basename(path), Buffer.from(contents))
+  }
+  for (const name of ['page.html', 'icon.svg']) all.set(name, await readFile(here + 'src/' + name))
+  return all
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await mkdir(here + 'dist', { recursive: true })
+  for (const [name, bytes] of await files()) await writeFile(here + 'dist/' + name, bytes)
+}

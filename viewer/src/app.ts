@@ -358,7 +358,7 @@ export class App implements Viewer, Drawing {
         this.search = new Search(this.log, re, query, this.patterns, () => this.progress(from))
         void this.search.run()
       } catch (error) {
-        this.toolbar.showHits(String((error as Error).message).replace(/^Invalid regular expression: /, ''), true)
+        this.toolbar.showHits(String((error as Error).message).replace(/^Invalid regular expression: (\/.*\/\w*: )?/, ''), true)
       }
     }
     this.view.update(true)

@@ -76,7 +76,24 @@ function start(): Worker | null {
   }
 }
 
-/** Whether something repeated is repeated, or has several ways. */
+/** Whether something is repeated that itself repeats something, or has several ways. */
 export function risky(source: string): boolean {
-  return /\((?:[^()\\]|\\.)*[*+|}](?:[^()\\]|\\.)*\)[*+{]/.test(source)
+  const varies = [false] // whether the groups around, the outermost first, can match in several ways
+  for (let i = 0; i < source.length; i++) {
+    const c = source[i]!
+    if (c === '\\') i++
+    else if (c === '[') i = endOfClass(source, i)
+    else if (c === '(') varies.push(false)
+    else if (c === ')') {
+      const inner = varies.pop()
+      if (inner && /^[*+{]/.test(source.slice(i + 1))) return true
+      if (inner) varies[varies.length - 1] = true
+    } else if ('*+{|'.includes(c)) varies[varies.length - 1] = true
+  }
+  return false
+}
+
+function endOfClass(source: string, i: number): number {
+  for (i++; i < source.length && source[i] !== ']'; i++) if (source[i] === '\\') i++
+  return i
 }

@@ -120,7 +120,7 @@ function button(label: string, path: string, click: () => void): HTMLButtonEleme
 }
 
 function toggle(label: string, text: string, changed: () => void): HTMLButtonElement {
-  const b = h('button', { class: 'toggle', title: label, 'aria-label': label, 'aria-pressed': 'false' }, text)
+  const b = h('button', { class: 'toggle', title: label, 'aria-label': `${text} (${label})`, 'aria-pressed': 'false' }, text)
   b.addEventListener('click', () => {
     b.setAttribute('aria-pressed', String(!pressed(b)))
     changed()

@@ -1,0 +1,184 @@
+// The feed, against a server that says what a test tells it to.
+import { test } from 'node:test'
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import { lines, src } from './load.mjs'
+
+const page = new EventTarget() // what a page has, and Node has not
+globalThis.addEventListener ??= page.addEventListener.bind(page)
+globalThis.removeEventListener ??= page.removeEventListener.bind(page)
+
+/** A server whose requests are taken one by one. */
+async function serve(t) {
+  const waiting = [], takers = []
+  const server = createServer((request, response) => {
+    const url = new URL(request.url, 'http://x')
+    const exchange = {
+      request, response, query: Object.fromEntries(url.searchParams), cursor: request.headers['last-event-id'],
+      say: (text) => response.write(text),
+      rows: (from, to) => { for (let id = from; id <= to; id++) response.write(row(id)) },
+    }
+    const taker = takers.shift()
+    if (taker) taker(exchange)
+    else waiting.push(exchange)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return {
+    url: `http://127.0.0.1:${server.address().port}/jobs/1/logs`,
+    next: () => (waiting.length ? Promise.resolve(waiting.shift()) : new Promise((resolve) => takers.push(resolve))),
+  }
+}
+
+const row = (id, message = `line ${id}`) =>
+  `id: c${id}\ndata: ${JSON.stringify({ log: { event_id: id, task_id: '1', event_message: message, severity: null, event_time: 1e12 + id } })}\n\n`
+
+/** A feed, and a way to wait until something is so. */
+function feed(t, url, tailFirst = true) {
+  globalThis.location = new URL(url)
+  const told = { states: [], jobs: [], gaps: 0 }, waiting = new Set()
+  const look = () => { for (const w of waiting) if (w.is()) waiting.delete(w), w.resolve() }
+  const viewer = {
+    grown: look, loading: look,
+    replaced: (log, before, gap) => { if (gap) told.gaps++; look() },
+    state: (s) => { told.states.push(s); look() },
+    job: (s) => { told.jobs.push(s); look() },
+  }
+  const f = new src.feed.Feed(url, viewer, {}, tailFirst)
+  t.after(() => f.stop())
+  f.start()
+  const until = (is) => new Promise((resolve) => { waiting.add({ is, resolve }); look() })
+  return { f, told, until, state: (kind) => until(() => told.states.at(-1)?.kind === kind) }
+}
+
+const numbered = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => `line ${from + i}`)
+
+test('a short log is whole with its tail', async (t) => {
+  const s = await serve(t), { f, until, told } = feed(t, s.url)
+  const live = await s.next()
+  assert.deepEqual(live.query, { tail: '2000' })
+  live.rows(1, 3)
+  live.say('event: caught_up\ndata: {}\n\n')
+  await until(() => f.whole)
+  live.say(row(4) + 'data: {"type":"complete","state":"failed"}\n\n')
+  await until(() => told.states.at(-1).kind === 'complete')
+  assert.deepEqual(lines(f.log), numbered(1, 4))
+  assert.equal(told.states.at(-1).state, 'failed')
+  assert.equal(f.first, 1e12 + 1)
+})
+
+test('the history comes before the tail; what both have is there once', async (t) => {
+  const s = await serve(t), { f, until, state } = feed(t, s.url)
+  const live = await s.next()
+  live.rows(1001, 3000)
+  live.say('event: caught_up\ndata: {}\n\n')
+  const history = await s.next()
+  assert.deepEqual(history.query, { follow: 'false' })
+  await state('live')
+  history.rows(1, 3000)
+  live.say(row(500)) // late, and in the history as well
+  history.say(row(3001)) // in the history before it is live
+  await until(() => f.log.has(500n))
+  assert.equal(f.whole, false)
+  history.response.end()
+  live.say(row(3001) + row(3002))
+  await until(() => f.whole && f.log.has(3002n))
+  const all = lines(f.log)
+  assert.equal(all.length, 3002)
+  assert.deepEqual(all.slice(0, 499), numbered(1, 499))
+  assert.deepEqual(all.slice(-2), ['line 3001', 'line 3002'])
+  assert.equal(new Set(all).size, 3002)
+})
+
+test('a history that is cut goes on where it was', async (t) => {
+  const s = await serve(t), { f, until } = feed(t, s.url)
+  const live = await s.next()
+  live.rows(1001, 3000)
+  live.say('retry: 1\n\ndata: {"type":"complete","state":"completed"}\n\n')
+  const history = await s.next()
+  history.say('retry: 1\n\n')
+  history.rows(1, 700)
+  await until(() => f.first === 1e12 + 1)
+  history.response.destroy()
+  const rest = await s.next()
+  assert.equal(rest.cursor, 'c700')
+  rest.rows(701, 3000)
+  rest.say('data: {"type":"complete","state":"completed"}\n\n')
+  rest.response.end()
+  await until(() => f.whole)
+  assert.deepEqual(lines(f.log), numbered(1, 3000))
+})
+
+test('a connection that is cut goes on after its last row, and rows that come twice do not', async (t) => {
+  const s = await serve(t), { f, until, told } = feed(t, s.url)
+  const first = await s.next()
+  first.say('retry: 1\n\n')
+  first.rows(1, 5)
+  first.say('id: c6\ndata: {"log":{"event_id":6,')
+  await until(() => f.log.count === 5)
+  first.response.destroy()
+  const second = await s.next()
+  assert.deepEqual([second.cursor, second.query.tail], ['c5', undefined])
+  second.rows(5, 7)
+  second.say('event: caught_up\ndata: {}\n\nretry: 1\n\nevent: bye\ndata: {"reason":"an exit"}\n\n')
+  second.response.end()
+  const third = await s.next()
+  assert.equal(third.cursor, 'c7')
+  assert.equal(told.states.find((x) => x.reason)?.reason, 'an exit')
+  third.response.writeHead(204).end()
+  await until(() => told.states.at(-1).kind === 'complete')
+  assert.deepEqual(lines(f.log), numbered(1, 7))
+})
+
+test('a gap begins the log anew', async (t) => {
+  const s = await serve(t), { f, until, told } = feed(t, s.url)
+  const live = await s.next()
+  live.rows(1, 3)
+  live.say('event: caught_up\ndata: {}\n\nevent: gap\nid: c0\ndata: {"reason":"restored"}\n\n')
+  live.rows(2, 4)
+  await until(() => f.log.has(4n))
+  assert.deepEqual(lines(f.log), numbered(2, 4))
+  assert.equal(told.gaps, 1)
+})
+
+test('what the server says of itself', async (t) => {
+  const s = await serve(t), { told, until, state } = feed(t, s.url)
+  const live = await s.next()
+  live.say(row(1) + 'event: caught_up\ndata: {}\n\n')
+  await state('live')
+  live.say(': waiting\n')
+  await state('waiting')
+  live.say(':\n')
+  await state('live')
+  live.say('event: state\ndata: {"state":"running"}\n\n')
+  await until(() => told.jobs.length)
+  assert.deepEqual(told.jobs, ['running'])
+  live.say('event: auth_expired\ndata: {"reason":"over"}\n\n')
+  await state('expired')
+})
+
+test('a refusal for good is told, one for now is tried again', async (t) => {
+  const s = await serve(t), { told, state } = feed(t, s.url)
+  const busy = await s.next()
+  busy.say('retry: 1\n\nevent: error\ndata: {"reason":"too many"}\n\n')
+  busy.response.end()
+  ;(await s.next()).response.writeHead(503).end('the store is down\n')
+  ;(await s.next()).response.writeHead(404).end('there is no such job\n')
+  await state('refused')
+  assert.deepEqual(told.states.filter((x) => x.reason).map((x) => [x.kind, x.reason]),
+    [['reconnecting', 'too many'], ['reconnecting', 'the store is down'], ['refused', 'there is no such job']])
+})
+
+test('with a permalink the log comes from its beginning', async (t) => {
+  const s = await serve(t), { f, until } = feed(t, s.url, false)
+  const live = await s.next()
+  assert.deepEqual(live.query, {})
+  live.rows(1, 10)
+  await until(() => f.log.count === 10)
+  assert.equal(f.whole, true)
+})

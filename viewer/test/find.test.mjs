@@ -1,0 +1,99 @@
+import { test } from 'node:test'
+import assert from 'node:assert/strict'
+import { event, src } from './load.mjs'
+
+const { Log } = src.log
+const { compile } = src.match
+
+async function search(log, query) {
+  const q = { regex: false, cased: false, ...query }
+  const s = new src.search.Search(log, compile(q), q, new src.patterns.Patterns(), () => {})
+  await s.run()
+  return s
+}
+const found = (s) => Array.from({ length: s.found.count }, (_, i) => s.found.lineAt(i))
+
+function numbers(n, text = (i) => `line ${i}.`) {
+  const log = new Log()
+  for (let i = 0; i < n; i++) log.append(event(i, text(i)))
+  return log
+}
+
+test('all lines are searched, in chunks and beyond, with and without colours', async () => {
+  const want = Array.from({ length: 5000 }, (_, i) => i).filter((i) => String(i).includes('99'))
+  const log = numbers(5000, (i) => (i % 3 === 0 && i > 3000 ? `LINE \x1b[1m${String(i)[0]}\x1b[0m${String(i).slice(1)}.` : `line ${i}. line ${i}.`))
+  for (const query of [{ text: '99' }, { text: '9{2}', regex: true }, { text: '^line \\d*99', regex: true }]) {
+    assert.deepEqual(found(await search(log, query)), want, query.text)
+  }
+  assert.equal((await search(log, { text: 'LINE', cased: true })).found.count, 666)
+  assert.equal((await search(log, { text: '99. line' })).found.count, (await search(log, { text: '99\\. line', regex: true })).found.count)
+})
+
+test('a text is no pattern', async () => {
+  const log = numbers(3, (i) => ['a.b', 'axb', '(\\w+)[$^*'][i])
+  assert.deepEqual(found(await search(log, { text: 'a.b' })), [0])
+  assert.deepEqual(found(await search(log, { text: '(\\w+)[$^*' })), [2])
+  assert.deepEqual(found(await search(log, { text: 'b\naxb' })), [])
+})
+
+test('a search goes on where lines come', async () => {
+  const log = numbers(1030), s = await search(log, { text: '9.' })
+  const before = s.found.count
+  for (let i = 1030; i < 2100; i++) log.append(event(i, `line ${i}.`))
+  await s.run()
+  assert.deepEqual([before, s.found.count, s.done], [103, 210, true])
+})
+
+test('a pattern that is none says why, and one that may take for ever is not tried', async () => {
+  assert.throws(() => compile({ text: '(', regex: true, cased: false }), /Unterminated group/)
+  const s = await search(numbers(10, () => 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'), { text: '(a+)+$', regex: true })
+  assert.match(s.failure, /for ever/)
+  for (const bad of ['(a|a)*', '(.*)*', '((a+)b)+', '(x+x+)+y', '([a-z]+)*', '(a{2,}){3,}']) assert.ok(src.patterns.risky(bad), bad)
+  for (const good of ['(abc)+', 'a+b*', '(a|b)', '\\(a+\\)+', 'error: .*line \\d+']) assert.ok(!src.patterns.risky(good), good)
+})
+
+test('a filter shows a severity and worse, and counts', () => {
+  const log = new Log()
+  for (let i = 0; i < 70; i++) log.append(event(i, 'x', { rank: i % 7 }))
+  const filter = new src.filter.Filter(log, 5)
+  assert.equal(filter.rows.count, 20)
+  log.append(event(70, 'x', { rank: 6 }))
+  filter.update()
+  assert.equal(filter.rows.lineAt(20), 70)
+  assert.deepEqual(src.filter.totals(log), [71, 61, 51, 41, 31, 21, 11])
+})
+
+test('groups of GitHub, folded with their duration; one that failed is open', () => {
+  const log = new Log(), groups = new src.groups.Groups(log)
+  const say = (...messages) => messages.forEach((m) => log.append(event(log.count, m, m === 'bad' ? { rank: 5 } : {})))
+  say('a', '::group::One', 'b', '::group::Inner', 'c', '::endgroup::', '::endgroup::', '::group::Two', 'bad', '::endgroup::', '::group::Three', 'd')
+  assert.ok(groups.update(false))
+  assert.ok(!groups.update(false))
+  assert.deepEqual(groups.list.map((g) => [log.text(g.start), g.start, g.end, g.depth, g.took, groups.failed(g), groups.isOpen(g)]), [
+    ['One', 1, 6, 0, 5000, false, false], ['Inner', 3, 5, 1, 2000, false, false], ['Two', 7, 9, 0, 2000, true, true], ['Three', 10, Infinity, 0, NaN, false, true],
+  ])
+  assert.deepEqual(groups.hidden(), [[2, 6], [9, 9]])
+  assert.ok(groups.uncover(4))
+  assert.ok(!groups.uncover(4))
+  assert.deepEqual(groups.hidden(), [[5, 6], [9, 9]])
+  say('::endgroup::', 'e')
+  groups.update(true)
+  assert.ok(groups.isOpen(groups.list[3]), 'it does not close before a reader who is not at the end')
+  assert.equal(groups.around(13), null)
+  assert.equal(groups.around(11), groups.list[3])
+})
+
+test('sections of GitLab, two marks on a line among them', () => {
+  const log = new Log(), groups = new src.groups.Groups(log)
+  const E = '\x1b[0K'
+  const say = (m) => log.append(event(log.count, m))
+  say(`section_start:100:build[collapsed=true]\r${E}\x1b[36mBuild\x1b[0m`)
+  say('x')
+  say(`section_end:160:build\r${E}section_start:160:test\r${E}Test`)
+  say('y')
+  say(`section_end:161:test\r${E}`)
+  say(`section_end:161:never\r${E}`)
+  groups.update(false)
+  assert.deepEqual(groups.list.map((g) => [src.sgr.plain(log.text(g.start)), g.start, g.end, g.took, g.depth]), [['Build', 0, 1, 60000, 0], ['Test', 2, 4, 1000, 0]])
+  assert.deepEqual(groups.hidden(), [[1, 1], [3, 5]])
+})

@@ -1,0 +1,63 @@
+import { test } from 'node:test'
+import assert from 'node:assert/strict'
+import { src } from './load.mjs'
+
+// A generator of numbers that are the same each time.
+function random(seed) {
+  return (n) => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
+    return Math.floor((seed / 2 ** 32) * n)
+  }
+}
+
+test('heights add up, after any changes', () => {
+  const next = random(1), heights = new src.heights.Heights(), plain = []
+  for (let i = 0; i < 3000; i++) {
+    const h = 1 + next(60)
+    heights.push(h)
+    plain.push(h)
+    if (i % 3 === 0) {
+      const row = next(plain.length), by = 1 + next(60)
+      assert.equal(heights.set(row, by), by - plain[row])
+      plain[row] = by
+    }
+  }
+  let sum = 0
+  plain.forEach((h, row) => {
+    assert.equal(heights.offset(row), sum)
+    assert.equal(heights.get(row), h)
+    assert.equal(heights.rowAt(sum), row)
+    assert.equal(heights.rowAt(sum + h - 0.5), row)
+    sum += h
+  })
+  assert.equal(heights.total, sum)
+  assert.equal(heights.rowAt(sum + 1000), 2999)
+  heights.clear()
+  heights.push(5)
+  assert.deepEqual([heights.total, heights.rowAt(3), heights.rowAt(99)], [5, 0, 0])
+})
+
+test('rows are the lines that are not folded away', () => {
+  const next = random(2)
+  for (let round = 0; round < 50; round++) {
+    const hidden = [], shown = []
+    for (let line = 0; line < 200;) {
+      const length = 1 + next(9)
+      if (round && line && next(2) && hidden.at(-1)?.[1] !== line - 1) hidden.push([line, Math.min(199, line + length - 1)])
+      else for (let i = line; i < Math.min(200, line + length); i++) shown.push(i)
+      line += length
+    }
+    const rows = new src.rows.Unfolded(() => 200, hidden)
+    assert.equal(rows.count, shown.length)
+    shown.forEach((line, row) => assert.equal(rows.lineAt(row), line))
+    for (let line = shown[0]; line < 200; line++) assert.equal(rows.rowAt(line), shown.filter((s) => s <= line).length - 1)
+  }
+})
+
+test('a list finds its lines', () => {
+  const list = new src.rows.Listed()
+  for (let i = 0; i < 5000; i++) list.push(i * 3)
+  assert.equal(list.count, 5000)
+  assert.deepEqual([list.rowAt(0), list.rowAt(14), list.rowAt(15), list.after(15), list.after(99999)], [0, 4, 5, 6, 5000])
+  assert.deepEqual([list.has(15), list.has(16), new src.rows.Listed().has(0)], [true, false, false])
+})
