@@ -23,7 +23,7 @@ export interface Look {
   chosen: boolean
   current: boolean
   found: boolean // the match that is looked at
-  group: { open: boolean; lines: number; took: string; failed: boolean; depth: number } | null
+  group: { open: boolean; lines: number; took: string; failed: boolean } | null
   depth: number
 }
 

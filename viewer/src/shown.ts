@@ -1,0 +1,131 @@
+// Which lines of the log are rows: without what is folded away, or those of a
+// severity. What the reader looks at stays where it is, whatever changes.
+
+import { Filter } from './filter.ts'
+import { Groups, type Group } from './groups.ts'
+import { Unfolded, type Rows } from './rows.ts'
+import { duration } from './time.ts'
+import type { Log } from './log.ts'
+import type { Look } from './row.ts'
+import type { Anchor, View } from './view.ts'
+
+export class Shown {
+  filter: Filter | null = null
+  private groups: Groups
+  private folds = ''
+  private unseen = 0 // rows that were there when the reader left the end
+
+  constructor(
+    private log: Log,
+    private readonly view: View,
+  ) {
+    this.groups = new Groups(log)
+  }
+
+  start(): void { this.set(null) }
+
+  get rows(): Rows {
+    const { log } = this
+    return this.filter?.rows ?? new Unfolded(() => log.count, this.groups.hidden())
+  }
+
+  /** Rows that came since the reader left the end. */
+  get news(): number { return this.view.count - this.unseen }
+
+  /** What is there now is not new. */
+  mark(): void { this.unseen = this.view.count }
+
+  /** Lines have come. Groups that end are left open to a reader who is not at the end. */
+  grown(keepOpen: boolean): void {
+    this.filter?.update()
+    if (this.groups.update(keepOpen) || this.folds.endsWith('…')) this.refold()
+    else this.view.update()
+  }
+
+  /** Another log, which has the lines of this one from some line on, or none of them. */
+  replaced(log: Log, shift: number): void {
+    const anchor = Number.isNaN(shift) ? null : this.view.anchor()
+    const groups = new Groups(log)
+    if (anchor) {
+      anchor.line += shift
+      groups.inherit(this.groups, shift)
+    }
+    const { news } = this
+    this.log = log
+    this.groups = groups
+    groups.update(false)
+    if (anchor && !this.view.following) groups.uncover(anchor.line)
+    if (this.filter) this.filter = new Filter(log, this.filter.rank)
+    this.folds = ''
+    this.view.setRows(this.rows, anchor)
+    this.unseen = this.view.count - Math.min(news, this.view.count)
+  }
+
+  private refold(): void {
+    const hidden = this.groups.hidden(), end = hidden.at(-1)?.[1] === this.log.count - 1
+    const folds = hidden.join() + (end ? '…' : '') // one at the end grows with the log
+    if (folds === this.folds || this.filter) this.view.update(true)
+    else this.set(this.view.anchor())
+    this.folds = folds
+  }
+
+  private set(anchor: Anchor | null): void {
+    const { news } = this
+    this.view.setRows(this.rows, anchor)
+    this.unseen = this.view.count - news
+  }
+
+  // ---- groups
+
+  groupOf(line: number): Group | null { return this.filter ? null : (this.groups.of(line) ?? this.groups.around(line)) }
+
+  toggle(group: Group): void {
+    const anchor = this.view.anchor()
+    this.view.unfollow()
+    this.groups.set(group, !this.groups.isOpen(group))
+    this.set(anchor)
+  }
+
+  /** Closes all groups, or opens all if none is open. */
+  toggleAll(): void {
+    const anchor = this.view.anchor(), open = this.groups.list.some((g) => this.groups.isOpen(g))
+    this.view.unfollow()
+    for (const g of this.groups.list) this.groups.set(g, !open)
+    this.set(anchor)
+  }
+
+  /** How a line is to look as part of its groups. */
+  look(line: number): Pick<Look, 'group' | 'depth'> {
+    const around = this.filter ? null : this.groups.around(line), group = around?.start === line ? around : null
+    if (!around) return { group: null, depth: 0 }
+    if (!group) return { group, depth: around.depth + 1 }
+    const lines = Math.min(group.end, this.log.count - 1) - line
+    return { depth: group.depth, group: { open: this.groups.isOpen(group), failed: this.groups.failed(group), lines, took: duration(group.took) } }
+  }
+
+  // ---- the filter
+
+  setFilter(rank: number, current: number): void {
+    const anchor = this.view.anchor()
+    if (anchor && current >= 0) anchor.line = current
+    this.filter = rank > 0 ? new Filter(this.log, rank) : null
+    this.set(anchor)
+  }
+
+  /** Shows a line in its place in the log, a little below the top. */
+  context(line: number, above: number): void {
+    this.view.unfollow()
+    this.filter = null
+    this.groups.uncover(line)
+    this.set({ line, delta: -above })
+  }
+
+  /** Sees to it that a line is a row. True if the filter had to go. */
+  uncover(line: number): boolean {
+    if (this.filter?.rows.has(line)) return false
+    const filtered = this.filter !== null
+    this.filter = null
+    if (this.groups.uncover(line) || filtered) this.set(this.view.anchor())
+    return filtered
+  }
+}
