@@ -44,7 +44,8 @@ function feed(t, url, tailFirst = true) {
   const told = { states: [], jobs: [], gaps: 0 }, waiting = new Set()
   const look = () => { for (const w of waiting) if (w.is()) waiting.delete(w), w.resolve() }
   const viewer = {
-    grown: look, loading: look,
+    grown: look,
+    loading: (lines) => { told.read = lines; look() },
     replaced: (log, before, gap) => { if (gap) told.gaps++; look() },
     state: (s) => { told.states.push(s); look() },
     job: (s) => { told.jobs.push(s); look() },
@@ -96,14 +97,14 @@ test('the history comes before the tail; what both have is there once', async (t
 })
 
 test('a history that is cut goes on where it was', async (t) => {
-  const s = await serve(t), { f, until } = feed(t, s.url)
+  const s = await serve(t), { f, until, told } = feed(t, s.url)
   const live = await s.next()
   live.rows(1001, 3000)
   live.say('retry: 1\n\ndata: {"type":"complete","state":"completed"}\n\n')
   const history = await s.next()
   history.say('retry: 1\n\n')
   history.rows(1, 700)
-  await until(() => f.first === 1e12 + 1)
+  await until(() => told.read === 700)
   history.response.destroy()
   const rest = await s.next()
   assert.equal(rest.cursor, 'c700')
