@@ -12,9 +12,8 @@ export class Actions {
   private readonly context: HTMLButtonElement
   private readonly link: HTMLButtonElement
   private readonly element: HTMLElement
-  private line = -1
 
-  constructor(slab: HTMLElement, commands: LineCommands) {
+  constructor(port: HTMLElement, slab: HTMLElement, commands: LineCommands) {
     const button = (label: string, path: string, click: (line: number) => void) =>
       h('button', { class: 'icon', title: label, 'aria-label': label, tabindex: '-1', onclick: () => click(this.line) }, icon(path))
     this.context = button('View in context (x)', 'M2 4h12M2 8h12M2 12h12M5 6.2v3.6', commands.context)
@@ -23,7 +22,10 @@ export class Actions {
       button('Copy the line (c)', 'M5.5 5.5v-3h8v8h-3m0-5h-8v8h8v-8Z', commands.copyLine))
     slab.addEventListener('pointerover', (e) => this.over((e.target as Element).closest<HTMLElement>('.row')))
     slab.addEventListener('pointerleave', () => this.element.remove())
+    port.addEventListener('scroll', () => this.element.remove(), { passive: true }) // rows become those of other lines
   }
+
+  private get line(): number { return Number(this.element.closest<HTMLElement>('.row')?.dataset.line) }
 
   configure(filtered: boolean, numbered: boolean): void {
     this.context.hidden = !filtered
@@ -31,8 +33,6 @@ export class Actions {
   }
 
   private over(row: HTMLElement | null): void {
-    if (!row) return
-    this.line = Number(row.dataset.line)
-    if (this.element.parentNode !== row) row.append(this.element)
+    if (row && this.element.parentNode !== row) row.append(this.element)
   }
 }

@@ -12,7 +12,7 @@ import { help } from './help.ts'
 import { actionOf, type Action } from './keys.ts'
 import { TRUNCATED, type Log } from './log.ts'
 import { Overlay } from './overlay.ts'
-import { draw, type Row } from './row.ts'
+import { draw, LONG, type Row } from './row.ts'
 import { Listed } from './rows.ts'
 import type { Query } from './match.ts'
 import * as settings from './settings.ts'
@@ -64,7 +64,7 @@ export class App implements Viewer, Drawing, Ground {
     if (this.chosen.wanted) this.view.following = false
     this.shown = new Shown(this.log, this.view)
     this.toolbar = new Toolbar(this.status.element, src, this.commands())
-    this.actions = new Actions(slab, {
+    this.actions = new Actions(port, slab, {
       copyLine: (line) => this.copyLine(line),
       copyLink: (line) => this.copyLink(line),
       context: (line) => this.context(line),
@@ -148,7 +148,6 @@ export class App implements Viewer, Drawing, Ground {
     }
     if (s.kind === 'complete') {
       this.status.over = true
-      this.status.job ||= s.state
       if (s.state) this.status.job = s.state
     }
     if (before.kind === s.kind) return
@@ -210,7 +209,7 @@ export class App implements Viewer, Drawing, Ground {
   }
 
   estimate(line: number): number {
-    const length = Math.min(this.log.length(line), 10_000)
+    const length = this.expanded.has(line) ? this.log.length(line) : Math.min(this.log.length(line), LONG)
     return length <= this.columns ? ROW : Math.ceil(length / this.columns) * ROW
   }
 
@@ -223,6 +222,7 @@ export class App implements Viewer, Drawing, Ground {
     const { following } = this.view, news = following ? 0 : this.shown.news
     this.overlay.pill(following || (news <= 0 && this.status.over), news)
     if (!this.shell.empty.hidden && this.view.count) this.showEmpty()
+    this.shell.port.setAttribute('aria-activedescendant', this.current < 0 ? '' : 'line-' + this.current)
   }
 
   // ---- groups, the filter, the search
@@ -300,13 +300,15 @@ export class App implements Viewer, Drawing, Ground {
     this.view.update(true)
   }
 
-  private copyLine(line: number): void {
-    void copy(plain(this.log.text(line))).then((done) => this.toast(done ? 'the line is copied' : 'the browser does not let us copy'))
-  }
+  private copyLine(line: number): void { this.copy(plain(this.log.text(line)), 'the line is copied') }
 
   private copyLink(line: number): void {
     if (!this.feed.whole) return this.toast('the line’s number is not known yet')
-    void copy(this.chosen.link(line + 1)).then((done) => this.toast(done ? 'the link is copied' : 'the browser does not let us copy'))
+    this.copy(this.chosen.link(line + 1), 'the link is copied')
+  }
+
+  private copy(text: string, done: string): void {
+    void copy(text).then((copied) => this.toast(copied ? done : 'the browser does not let us copy'))
   }
 
   // ---- commands
@@ -349,6 +351,7 @@ export class App implements Viewer, Drawing, Ground {
       case 'copy': return this.copyLine(this.place())
       case 'link': return this.copyLink(this.place())
       case 'fold': return this.toggle(this.place())
+      case 'enter': return this.log.length(this.place()) > LONG ? this.expand(this.place()) : this.toggle(this.place())
       case 'foldAll': return this.shown.toggleAll()
       case 'help': return this.dialog.showModal()
       case 'error': return this.nextError()

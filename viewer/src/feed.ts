@@ -51,7 +51,6 @@ export class Feed {
 
   again(): void {
     this.live.again()
-    this.history?.again()
   }
 
   /** The time of the first line; NaN while it is not known. */

@@ -2,7 +2,7 @@
 
 export type Action =
   | 'down' | 'up' | 'top' | 'bottom' | 'search' | 'next' | 'previous' | 'follow' | 'wrap' | 'times' | 'copy' | 'link'
-  | 'fold' | 'foldAll' | 'help' | 'escape' | 'filter0' | 'filter1' | 'filter2' | 'filter3' | 'error' | 'context'
+  | 'fold' | 'enter' | 'foldAll' | 'help' | 'escape' | 'filter0' | 'filter1' | 'filter2' | 'filter3' | 'error' | 'context'
 
 export const list: [keys: string, what: string][] = [
   ['j  k', 'next and previous line'],
@@ -17,6 +17,7 @@ export const list: [keys: string, what: string][] = [
   ['w', 'wrap long lines'],
   ['t', 'times: none, of the day, since the beginning'],
   ['o  O', 'fold this group, all groups'],
+  ['Enter', 'fold the group, show all of a long line'],
   ['c  y', 'copy the line, copy a link to it'],
   ['Esc', 'leave the search, the filter, the selection'],
   ['?', 'this list'],
@@ -24,14 +25,16 @@ export const list: [keys: string, what: string][] = [
 
 const keys: Record<string, Action> = {
   j: 'down', k: 'up', g: 'top', G: 'bottom', Home: 'top', End: 'bottom', '/': 'search', n: 'next', N: 'previous', f: 'follow',
-  w: 'wrap', t: 'times', c: 'copy', y: 'link', o: 'fold', O: 'foldAll', Enter: 'fold', '?': 'help', Escape: 'escape', e: 'error',
+  w: 'wrap', t: 'times', c: 'copy', y: 'link', o: 'fold', O: 'foldAll', Enter: 'enter', '?': 'help', Escape: 'escape', e: 'error',
   x: 'context', 1: 'filter0', 2: 'filter1', 3: 'filter2', 4: 'filter3',
 }
 
 export function actionOf(e: KeyboardEvent): Action | null {
-  if ((e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey && e.key.toLowerCase() === 'f') return 'search'
-  if (e.ctrlKey || e.metaKey || e.altKey) return null
   const target = e.composedPath()[0] as HTMLElement
+  if ((e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey && e.key.toLowerCase() === 'f') {
+    return target.matches('input[type=search]') ? null : 'search' // the second time it is the browser's
+  }
+  if (e.ctrlKey || e.metaKey || e.altKey) return null
   if (target.closest('input, textarea, select, dialog, [contenteditable]')) return null
   if ((e.key === 'Enter' || e.key === ' ') && target.closest('button, a, summary')) return null
   return keys[e.key] ?? null

@@ -7,7 +7,7 @@ import { links, type Range } from './links.ts'
 import { ranks } from './event.ts'
 import { h } from './dom.ts'
 
-const LONG = 10_000 // characters that are drawn of a line, unless more is asked for
+export const LONG = 10_000 // characters that are drawn of a line, unless more is asked for
 
 export interface Look {
   line: number
@@ -47,6 +47,7 @@ export function draw(row: Row, look: Look): void {
   element.className = 'row ' + ranks[look.rank] + (look.chosen ? ' chosen' : '') + (look.current ? ' current' : '') +
     (look.found ? ' found' : '') + (look.group ? ' group' : '') + (look.group?.failed ? ' failed' : '')
   element.dataset.line = String(look.line)
+  element.id = 'line-' + look.line
   element.setAttribute('aria-rowindex', String(look.number || look.line + 1))
   const shown = look.number ? String(look.number) : ''
   number.dataset.n = shown || '·'

@@ -25,7 +25,7 @@ export class Status {
   private readonly retry: HTMLButtonElement
 
   constructor(again: () => void) {
-    this.retry = h('button', { class: 'again', hidden: true, onclick: again }, 'now')
+    this.retry = h('button', { class: 'again', hidden: true, onclick: again }, 'try now')
     this.element = h('div', { class: 'status', role: 'status', 'aria-live': 'off' }, this.badge, this.elapsed, h('span', { class: 'line' }, this.link, this.retry))
   }
 
@@ -42,7 +42,7 @@ export class Status {
     set(this.elapsed, duration((this.over ? last : now) - first))
     set(this.link, this.state.kind === 'refused' && !lines ? '' : this.connection())
     this.link.dataset.kind = this.state.kind
-    this.retry.hidden = this.state.kind !== 'reconnecting'
+    this.retry.hidden = !['reconnecting', 'expired', 'refused'].includes(this.state.kind)
   }
 
   private connection(): string {

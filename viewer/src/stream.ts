@@ -27,7 +27,7 @@ export interface Options {
   credentials?: RequestCredentials
 }
 
-const SILENCE = 45_000 // three heartbeats
+const SILENCE = 45_000 // three heartbeats, unless the server has others
 const LONGEST = 30_000
 
 export class Stream {
@@ -36,8 +36,10 @@ export class Stream {
   private failures = 0
   private reason = ''
   private over = false
+  private stopped = false
   private bye = false
   private heard = 0
+  private silence = SILENCE
   private abort = new AbortController()
   private wake = () => {}
 
@@ -57,13 +59,18 @@ export class Stream {
   }
 
   stop(): void {
-    this.over = true
+    this.over = this.stopped = true
     this.abort.abort()
     this.wake()
   }
 
-  /** Ends the wait before the next attempt. */
-  again = (): void => this.wake()
+  /** Tries at once what else is tried later, or by the reader's wish after a refusal. */
+  again = (): void => {
+    if (!this.over) return this.wake()
+    if (this.stopped) return
+    this.over = false
+    void this.run()
+  }
 
   private async connect(): Promise<void> {
     this.abort = new AbortController()
@@ -71,7 +78,7 @@ export class Stream {
     this.reason = ''
     this.sink.state({ kind: 'connecting' })
     this.heard = Date.now()
-    const watchdog = setInterval(() => Date.now() - this.heard > SILENCE && this.abort.abort(), 5000)
+    const watchdog = setInterval(() => this.watch(), 5000)
     try {
       await this.answer(await fetch(this.address(), this.request()))
     } catch {
@@ -79,6 +86,14 @@ export class Stream {
     } finally {
       clearInterval(watchdog)
     }
+  }
+
+  // A connection that is dead without word. If it was none, the server is of
+  // fewer words than thought.
+  private watch(): void {
+    if (Date.now() - this.heard <= this.silence) return
+    this.silence = Math.min(this.silence * 2, 600_000)
+    this.abort.abort()
   }
 
   private address(): string {

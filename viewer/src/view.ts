@@ -33,9 +33,10 @@ export class View {
   private stale = false // all is to be drawn anew
   private frame = 0
   private seen = 0 // the offset of the last render
+  private sideways = false // a mark in a long line is yet to be brought into view
 
   constructor(
-    port: HTMLElement,
+    private readonly port: HTMLElement,
     canvas: HTMLElement,
     private readonly slab: HTMLElement,
     private rows: Rows,
@@ -77,6 +78,7 @@ export class View {
   /** Brings a line into view, if it is not there. */
   reveal(line: number, where: 'centre' | 'near' = 'centre'): void {
     if (!this.rows.count) return
+    this.sideways = true
     this.measureAll()
     this.scroll.resize(this.total)
     const row = this.rows.rowAt(line), top = this.scroll.top, height = this.scroll.height
@@ -148,7 +150,17 @@ export class View {
     this.place()
     if (this.wrap && this.correct()) this.place()
     this.seen = this.scroll.top
+    if (this.sideways) this.showMark()
     this.drawing.rendered()
+  }
+
+  private showMark(): void {
+    this.sideways = false
+    const mark = this.wrap ? null : this.slab.querySelector('.found mark')
+    if (!mark) return
+    const { left, right } = mark.getBoundingClientRect(), view = this.port.getBoundingClientRect()
+    if (right > view.right - 20) this.port.scrollLeft += right - view.left - view.width * 0.6
+    else if (left < view.left + 100) this.port.scrollLeft += left - view.left - view.width * 0.4
   }
 
   private place(): void {
