@@ -89,6 +89,13 @@ export class Log {
     return c.text.slice(at ? c.ends[at - 1]! + 1 : 0, c.ends[at])
   }
 
+  /** Lines of one chunk, joined by LF. */
+  joined(from: number, to: number): string {
+    const c = this.chunks[Math.floor(from / SIZE)]!, at = from % SIZE
+    if (typeof c.text !== 'string') return c.text.slice(at, at + to - from).join('\n')
+    return at ? c.text.slice(c.ends[at - 1]! + 1) : c.text
+  }
+
   /** The length of a line's text, escapes included. */
   length(line: number): number {
     const c = this.chunks[Math.floor(line / SIZE)]!, at = line % SIZE

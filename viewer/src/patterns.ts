@@ -4,7 +4,7 @@
 
 import { rangesIn } from './match.ts'
 
-interface Task { source: string; flags: string; lines: string[] }
+interface Task { source: string; flags: string; text: string } // lines, joined: one text is sent sooner than many
 
 /** What a worker says of lines: which match, and which took long. */
 export interface Answer { hits: number[]; slow: number[] }
@@ -18,9 +18,9 @@ export function serve(): void {
   scope.onmessage = ({ data }) => scope.postMessage(work(data))
 }
 
-export function work({ source, flags, lines }: Task): Answer {
+export function work({ source, flags, text }: Task): Answer {
   const re = new RegExp(source, flags), hits: number[] = [], slow: number[] = []
-  lines.forEach((line, i) => {
+  text.split('\n').forEach((line, i) => {
     const begun = performance.now()
     if (rangesIn(re, line).length) hits.push(i)
     if (performance.now() - begun > SLOW) slow.push(i)
@@ -32,12 +32,12 @@ export function work({ source, flags, lines }: Task): Answer {
 export class Patterns {
   private worker: Worker | null = null
 
-  async run(re: RegExp, lines: string[]): Promise<Answer> {
-    const task = { source: re.source, flags: re.flags, lines }
+  async run(re: RegExp, text: string): Promise<Answer> {
+    const task = { source: re.source, flags: re.flags, text }
     this.worker ??= start()
     if (this.worker) return this.ask(this.worker, task)
     if (risky(re.source)) throw new Error('a pattern that may take for ever is not tried here')
-    return work({ ...task, lines: lines.map((line) => line.slice(0, 1000)) })
+    return work({ ...task, text: text.replace(/^(.{1000}).*/gm, '$1') })
   }
 
   stop(): void {

@@ -54,9 +54,8 @@ export class Search {
 
   private async pattern(): Promise<void> {
     const from = this.scanned, to = Math.min(this.log.count, (Math.floor(from / 1024) + 1) * 1024)
-    const lines = Array.from({ length: to - from }, (_, i) => plain(this.log.text(from + i)))
     try {
-      const { hits, slow } = await this.patterns.run(this.re, lines)
+      const { hits, slow } = await this.patterns.run(this.re, plain(this.log.joined(from, to)))
       for (const i of hits) this.found.push(from + i)
       for (const i of slow) this.slow.add(from + i)
       this.scanned = to
