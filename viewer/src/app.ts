@@ -9,7 +9,7 @@ import { Feed, type Viewer } from './feed.ts'
 import { Finder, type Ground } from './finder.ts'
 import { totals } from './filter.ts'
 import { help } from './help.ts'
-import { actionOf, type Action } from './keys.ts'
+import { actionOf, filters, type Action } from './keys.ts'
 import { TRUNCATED, type Log } from './log.ts'
 import { Overlay } from './overlay.ts'
 import { draw, LONG, type Row } from './row.ts'
@@ -23,9 +23,10 @@ import { Status } from './status.ts'
 import { clock, full, since } from './time.ts'
 import { Toolbar } from './toolbar.ts'
 import { ROW, View, type Drawing } from './view.ts'
-import { ERROR, WARN } from './event.ts'
 import type { Theme } from './colours.ts'
 import type { Options, State } from './stream.ts'
+
+const after = { off: 'absolute', absolute: 'relative', relative: 'off' } as const
 
 export interface Change { name: string; state: State; job: string; over: boolean }
 
@@ -319,10 +320,7 @@ export class App implements Viewer, Drawing, Ground {
       step: (by: 1 | -1) => this.finder.step(by),
       leaveSearch: () => this.shell.port.focus(),
       filter: (rank: number) => this.setFilter(rank),
-      wrap: () => this.run('wrap'),
-      times: () => this.run('times'),
-      follow: () => this.run('follow'),
-      help: () => this.run('help'),
+      run: (action: Action) => this.run(action),
     }
   }
 
@@ -335,9 +333,8 @@ export class App implements Viewer, Drawing, Ground {
   }
 
   private run(action: Action): void {
-    const rank = { filter0: 0, filter1: 3, filter2: WARN, filter3: ERROR }[action as string]
-    if (rank !== undefined) return this.setFilter(rank)
     switch (action) {
+      case 'filter0': case 'filter1': case 'filter2': case 'filter3': return this.setFilter(filters[action])
       case 'down': return this.move(1)
       case 'up': return this.move(-1)
       case 'top': return this.view.top()
@@ -346,8 +343,8 @@ export class App implements Viewer, Drawing, Ground {
       case 'next': return this.finder.step(1)
       case 'previous': return this.finder.step(-1)
       case 'follow': return this.view.following ? this.view.unfollow() : this.view.follow()
-      case 'wrap': return this.setWrap(!this.kept.wrap)
-      case 'times': return this.cycleTimes()
+      case 'wrap': return this.keep({ wrap: !this.kept.wrap })
+      case 'times': return this.keep({ times: after[this.kept.times] })
       case 'copy': return this.copyLine(this.place())
       case 'link': return this.copyLink(this.place())
       case 'fold': return this.toggle(this.place())
@@ -361,26 +358,16 @@ export class App implements Viewer, Drawing, Ground {
   }
 
   private move(by: number): void {
-    const { rows } = this.shown
-    if (!rows.count) return
-    const row = this.current < 0 ? rows.rowAt(this.place()) : Math.max(0, Math.min(rows.rowAt(this.current) + by, rows.count - 1))
-    this.current = rows.lineAt(row)
+    this.current = this.current < 0 ? this.place() : this.shown.beside(this.current, by)
     this.view.unfollow()
     this.view.reveal(this.current, 'near')
     this.view.update(true)
   }
 
-  private setWrap(on: boolean): void {
+  private keep(change: Partial<settings.Settings>): void {
     const anchor = this.view.anchor()
-    this.kept.wrap = this.view.wrap = on
-    settings.save(this.kept)
-    this.showSettings()
-    this.view.setRows(this.shown.rows, anchor)
-  }
-
-  private cycleTimes(): void {
-    const anchor = this.view.anchor()
-    this.kept.times = ({ off: 'absolute', absolute: 'relative', relative: 'off' } as const)[this.kept.times]
+    Object.assign(this.kept, change)
+    this.view.wrap = this.kept.wrap
     settings.save(this.kept)
     this.showSettings()
     this.view.setRows(this.shown.rows, anchor)

@@ -9,7 +9,7 @@ export interface Event {
 }
 
 export const ranks = ['trace', 'debug', 'info', 'notice', 'warn', 'error', 'critical'] as const
-export const INFO = 2, WARN = 4, ERROR = 5
+export const INFO = 2, NOTICE = 3, WARN = 4, ERROR = 5
 
 // The same names as the server's.
 const names = new Map(Object.entries({

@@ -1,5 +1,7 @@
 // What keys do.
 
+import { ERROR, NOTICE, WARN } from './event.ts'
+
 export type Action =
   | 'down' | 'up' | 'top' | 'bottom' | 'search' | 'next' | 'previous' | 'follow' | 'wrap' | 'times' | 'copy' | 'link'
   | 'fold' | 'enter' | 'foldAll' | 'help' | 'escape' | 'filter0' | 'filter1' | 'filter2' | 'filter3' | 'error' | 'context'
@@ -28,6 +30,9 @@ const keys: Record<string, Action> = {
   w: 'wrap', t: 'times', c: 'copy', y: 'link', o: 'fold', O: 'foldAll', Enter: 'enter', '?': 'help', Escape: 'escape', e: 'error',
   x: 'context', 1: 'filter0', 2: 'filter1', 3: 'filter2', 4: 'filter3',
 }
+
+/** The least severity of a filter. */
+export const filters = { filter0: 0, filter1: NOTICE, filter2: WARN, filter3: ERROR }
 
 export function actionOf(e: KeyboardEvent): Action | null {
   const target = e.composedPath()[0] as HTMLElement

@@ -89,11 +89,15 @@ export class Log {
     return c.text.slice(at ? c.ends[at - 1]! + 1 : 0, c.ends[at])
   }
 
-  /** Lines of one chunk, joined by LF. */
+  /** Lines joined by LF, to the end of a chunk or to the end of all. */
   joined(from: number, to: number): string {
-    const c = this.chunks[Math.floor(from / SIZE)]!, at = from % SIZE
-    if (typeof c.text !== 'string') return c.text.slice(at, at + to - from).join('\n')
-    return at ? c.text.slice(c.ends[at - 1]! + 1) : c.text
+    const parts: string[] = []
+    for (; from < to; from = (Math.floor(from / SIZE) + 1) * SIZE) {
+      const c = this.chunks[Math.floor(from / SIZE)]!, at = from % SIZE
+      if (typeof c.text !== 'string') parts.push(c.text.slice(at, at + to - from).join('\n'))
+      else parts.push(at ? c.text.slice(c.ends[at - 1]! + 1) : c.text)
+    }
+    return parts.join('\n')
   }
 
   /** The length of a line's text, escapes included. */

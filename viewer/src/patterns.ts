@@ -14,8 +14,9 @@ const SLOW = 4 // ms for a line
 
 /** In the worker. */
 export function serve(): void {
-  const scope = globalThis as unknown as { onmessage: (e: MessageEvent<Task>) => void; postMessage(a: Answer): void }
+  const scope = globalThis as unknown as { onmessage: (e: MessageEvent<Task>) => void; postMessage(a: Answer | null): void }
   scope.onmessage = ({ data }) => scope.postMessage(work(data))
+  scope.postMessage(null)
 }
 
 export function work({ source, flags, text }: Task): Answer {
@@ -30,18 +31,18 @@ export function work({ source, flags, text }: Task): Answer {
 
 /** On the page. */
 export class Patterns {
-  private worker: Worker | null = null
+  private worker: Promise<Worker | null> | null = null
 
   async run(re: RegExp, text: string): Promise<Answer> {
     const task = { source: re.source, flags: re.flags, text }
-    this.worker ??= start()
-    if (this.worker) return this.ask(this.worker, task)
+    const worker = await (this.worker ??= start())
+    if (worker) return this.ask(worker, task)
     if (risky(re.source)) throw new Error('a pattern that may take for ever is not tried here')
     return work({ ...task, text: text.replace(/^(.{1000}).*/gm, '$1') })
   }
 
   stop(): void {
-    this.worker?.terminate()
+    void this.worker?.then((worker) => worker?.terminate())
     this.worker = null
   }
 
@@ -51,7 +52,8 @@ export class Patterns {
         this.stop()
         reject(new Error('the pattern takes too long'))
       }
-      const timer = setTimeout(fail, PATIENCE)
+      // A page that was busy hears its answers late, which the second timer waits for.
+      let timer = setTimeout(() => { timer = setTimeout(fail, 100) }, PATIENCE)
       worker.onerror = fail
       worker.onmessage = (e) => {
         clearTimeout(timer)
@@ -65,15 +67,20 @@ export class Patterns {
 interface TrustedTypes { createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string } }
 let policy: { createScriptURL(url: string): string } | undefined
 
-// A page of another origin, or a policy that forbids workers, has none.
-function start(): Worker | null {
-  try {
-    const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes }
-    policy ??= trustedTypes?.createPolicy('job-log', { createScriptURL: (url) => url }) ?? { createScriptURL: (url) => url }
-    return new Worker(policy.createScriptURL(import.meta.url), { type: 'module' })
-  } catch {
-    return null
-  }
+// The worker, once it runs. A page of another origin, or a policy that forbids
+// workers, has none.
+function start(): Promise<Worker | null> {
+  return new Promise((resolve) => {
+    try {
+      const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes }
+      policy ??= trustedTypes?.createPolicy('job-log', { createScriptURL: (url) => url }) ?? { createScriptURL: (url) => url }
+      const worker = new Worker(policy.createScriptURL(import.meta.url), { type: 'module' })
+      worker.onmessage = () => resolve(worker)
+      worker.onerror = () => resolve(null)
+    } catch {
+      resolve(null)
+    }
+  })
 }
 
 /** Whether something is repeated that itself repeats something, or has several ways. */

@@ -9,6 +9,7 @@ import type { Range } from './links.ts'
 import type { Chunk, Log } from './log.ts'
 
 const SLICE = 8 // ms
+const BATCH = 8 // chunks that a worker is given at once
 
 export class Search {
   readonly found = new Listed()
@@ -53,7 +54,7 @@ export class Search {
   }
 
   private async pattern(): Promise<void> {
-    const from = this.scanned, to = Math.min(this.log.count, (Math.floor(from / 1024) + 1) * 1024)
+    const from = this.scanned, to = Math.min(this.log.count, (Math.floor(from / 1024) + BATCH) * 1024)
     try {
       const { hits, slow } = await this.patterns.run(this.re, plain(this.log.joined(from, to)))
       for (const i of hits) this.found.push(from + i)

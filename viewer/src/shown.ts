@@ -120,6 +120,12 @@ export class Shown {
     this.set({ line, delta: -above })
   }
 
+  /** The line some rows further. */
+  beside(line: number, by: number): number {
+    const { rows } = this
+    return rows.count && rows.lineAt(Math.max(0, Math.min(rows.rowAt(line) + by, rows.count - 1)))
+  }
+
   /** Sees to it that a line is a row. True if the filter had to go. */
   uncover(line: number): boolean {
     if (this.filter?.rows.has(line)) return false

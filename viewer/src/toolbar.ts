@@ -4,6 +4,7 @@ import { h, icon } from './dom.ts'
 import { number } from './time.ts'
 import { ranks } from './event.ts'
 import { downloadURL, fileName } from './download.ts'
+import type { Action } from './keys.ts'
 import type { Times } from './settings.ts'
 import type { Query } from './match.ts'
 
@@ -12,10 +13,7 @@ export interface Commands {
   step(by: 1 | -1): void
   leaveSearch(): void
   filter(rank: number): void
-  wrap(): void
-  times(): void
-  follow(): void
-  help(): void
+  run(action: Action): void
 }
 
 const icons = {
@@ -44,14 +42,14 @@ export class Toolbar {
   private timer = 0
 
   constructor(status: HTMLElement, src: string, private readonly commands: Commands) {
-    this.wrap = button('Wrap long lines (w)', icons.wrap, () => this.commands.wrap())
-    this.times = button('Times (t)', icons.clock, () => this.commands.times())
-    this.follow = button('Follow new lines (f)', icons.follow, () => this.commands.follow())
+    this.wrap = button('Wrap long lines (w)', icons.wrap, () => this.commands.run('wrap'))
+    this.times = button('Times (t)', icons.clock, () => this.commands.run('times'))
+    this.follow = button('Follow new lines (f)', icons.follow, () => this.commands.run('follow'))
     this.box = h('div', { class: 'search', role: 'search' }, icon(icons.search), this.input, this.hits, this.cased, this.regex,
       button('Previous match (N)', icons.up, () => this.commands.step(-1)), button('Next match (n)', icons.down, () => this.commands.step(1)))
     ranks.forEach((name, rank) => this.filter.append(h('option', { value: String(rank) }, name)))
     this.element = h('div', { class: 'bar', role: 'toolbar', 'aria-label': 'Log' }, h('slot', { name: 'title' }), status, h('span', { class: 'space' }), this.box, this.filter,
-      h('div', { class: 'buttons' }, this.wrap, this.times, this.follow, downloads(src), button('Keys (?)', icons.help, () => this.commands.help())))
+      h('div', { class: 'buttons' }, this.wrap, this.times, this.follow, downloads(src), button('Keys (?)', icons.help, () => this.commands.run('help'))))
     this.input.addEventListener('input', () => this.soon())
     this.input.addEventListener('keydown', (e) => this.key(e))
   }

@@ -81,10 +81,12 @@ test('the history comes before the tail; what both have is there once', async (t
   const history = await s.next()
   assert.deepEqual(history.query, { follow: 'false' })
   await state('live')
-  history.rows(1, 3000)
   live.say(row(500)) // late, and in the history as well
-  history.say(row(3001)) // in the history before it is live
   await until(() => f.log.has(500n))
+  history.rows(1, 3000)
+  history.say(row(3001)) // in the history before it is live
+  await until(() => f.early.length === 1)
+  live.say(row(600)) // late, and in the history already
   assert.equal(f.whole, false)
   history.response.end()
   live.say(row(3001) + row(3002))

@@ -37,11 +37,14 @@ test('a text is no pattern', async () => {
 })
 
 test('a search goes on where lines come', async () => {
-  const log = numbers(1030), s = await search(log, { text: '9.' })
-  const before = s.found.count
-  for (let i = 1030; i < 2100; i++) log.append(event(i, `line ${i}.`))
-  await s.run()
-  assert.deepEqual([before, s.found.count, s.done], [103, 210, true])
+  for (const query of [{ text: '9.' }, { text: '9\\.$', regex: true }]) {
+    const log = numbers(1030), s = await search(log, query)
+    const before = s.found.count
+    for (let i = 1030; i < 21_000; i++) log.append(event(i, `line ${i}.`))
+    await s.run()
+    assert.deepEqual([before, s.found.count, s.done], [103, 2100, true])
+    assert.ok(found(s).every((line) => line % 10 === 9))
+  }
 })
 
 test('a pattern that is none says why, and one that may take for ever is not tried', async () => {
