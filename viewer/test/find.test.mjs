@@ -47,6 +47,16 @@ test('a search goes on where lines come', async () => {
   }
 })
 
+test('matches in a text are found whatever was looked at before', () => {
+  const re = compile({ text: 'ab?', regex: true, cased: false })
+  for (let i = 0; i < 3; i++) {
+    assert.ok(src.match.matches(re, 'xxAxxab'))
+    assert.deepEqual(src.match.rangesIn(re, 'a-AB'), [[0, 1], [2, 4]])
+    re.lastIndex = 3
+  }
+  assert.ok(!src.match.matches(compile({ text: 'z*', regex: true, cased: false }), 'aaa'))
+})
+
 test('a pattern that is none says why, and one that may take for ever is not tried', async () => {
   assert.throws(() => compile({ text: '(', regex: true, cased: false }), /Unterminated group/)
   const s = await search(numbers(10, () => 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'), { text: '(a+)+$', regex: true })
