@@ -1,6 +1,6 @@
 // What can be done with the line under the pointer.
 
-import { h, icon } from './dom.ts'
+import { button, h } from './dom.ts'
 
 export interface LineCommands {
   copyLine(line: number): void
@@ -14,12 +14,15 @@ export class Actions {
   private readonly element: HTMLElement
 
   constructor(port: HTMLElement, slab: HTMLElement, commands: LineCommands) {
-    const button = (label: string, path: string, click: (line: number) => void) =>
-      h('button', { class: 'icon', title: label, 'aria-label': label, tabindex: '-1', onclick: () => click(this.line) }, icon(path))
-    this.context = button('View in context (x)', 'M2 4h12M2 8h12M2 12h12M5 6.2v3.6', commands.context)
-    this.link = button('Copy a link to the line (y)', 'M7 9.5a2.5 2.5 0 0 0 3.5 0l2.5-2.5a2.5 2.5 0 0 0-3.5-3.5L8.3 4.7M9 6.5a2.5 2.5 0 0 0-3.5 0L3 9a2.5 2.5 0 0 0 3.5 3.5l1.2-1.2', commands.copyLink)
+    const act = (label: string, path: string, click: (line: number) => void) => {
+      const b = button(label, path, () => click(this.line))
+      b.tabIndex = -1
+      return b
+    }
+    this.context = act('View in context (x)', 'M2 4h12M2 8h12M2 12h12M5 6.2v3.6', commands.context)
+    this.link = act('Copy a link to the line (y)', 'M7 9.5a2.5 2.5 0 0 0 3.5 0l2.5-2.5a2.5 2.5 0 0 0-3.5-3.5L8.3 4.7M9 6.5a2.5 2.5 0 0 0-3.5 0L3 9a2.5 2.5 0 0 0 3.5 3.5l1.2-1.2', commands.copyLink)
     this.element = h('div', { class: 'actions', role: 'gridcell' }, this.context, this.link,
-      button('Copy the line (c)', 'M5.5 5.5v-3h8v8h-3m0-5h-8v8h8v-8Z', commands.copyLine))
+      act('Copy the line (c)', 'M5.5 5.5v-3h8v8h-3m0-5h-8v8h8v-8Z', commands.copyLine))
     slab.addEventListener('pointerover', (e) => this.over((e.target as Element).closest<HTMLElement>('.row')))
     slab.addEventListener('pointerleave', () => this.element.remove())
     port.addEventListener('scroll', () => this.element.remove(), { passive: true }) // rows become those of other lines

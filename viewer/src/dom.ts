@@ -25,3 +25,8 @@ export function icon(path: string): SVGSVGElement {
   svg.append(p)
   return svg
 }
+
+/** A button that is an icon. Its label may end with its key, in parentheses. */
+export function button(label: string, path: string, click: () => void): HTMLButtonElement {
+  return h('button', { class: 'icon', title: label, 'aria-label': label.replace(/ \(.*/, ''), onclick: click }, icon(path))
+}

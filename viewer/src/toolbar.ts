@@ -1,6 +1,6 @@
 // The bar above the log.
 
-import { h, icon } from './dom.ts'
+import { button, h, icon } from './dom.ts'
 import { number } from './time.ts'
 import { ranks } from './event.ts'
 import { downloadURL, fileName } from './download.ts'
@@ -113,10 +113,6 @@ export class Toolbar {
   }
 }
 
-function button(label: string, path: string, click: () => void): HTMLButtonElement {
-  return h('button', { class: 'icon', title: label, 'aria-label': label.replace(/ \(.*/, ''), onclick: click }, icon(path))
-}
-
 function toggle(label: string, text: string, changed: () => void): HTMLButtonElement {
   const b = h('button', { class: 'toggle', title: label, 'aria-label': `${text} (${label})`, 'aria-pressed': 'false' }, text)
   b.addEventListener('click', () => {
@@ -130,7 +126,7 @@ const pressed = (b: HTMLElement) => b.getAttribute('aria-pressed') === 'true'
 
 function downloads(src: string): HTMLElement {
   const item = (format: 'text' | 'ndjson', text: string) =>
-    h('a', { href: downloadURL(src, format), download: fileName(src, format) }, text)
+    h('a', { href: downloadURL(src, format), download: fileName(src, format), onclick: () => { menu.open = false } }, text)
   const menu = h('details', { class: 'menu' },
     h('summary', { class: 'icon', title: 'Download', 'aria-label': 'Download' }, icon(icons.download)),
     h('div', {}, item('text', 'Text'), item('ndjson', 'NDJSON')))
