@@ -195,7 +195,7 @@ func (a *App) Start() error {
 			heartbeat: time.Duration(a.Heartbeat),
 			history:   int(a.History) / len(a.drivers),
 			drain:     time.Duration(a.DrainTimeout),
-			rules:     a.rules[name],
+			rules:     a.rules[h.key],
 		}
 		a.held = append(a.held, lent{h, t})
 		h.join(t)
@@ -228,8 +228,14 @@ func (a *App) expect(store string, u *rules) {
 	if a.rules == nil {
 		a.rules = map[string][]*rules{}
 	}
-	store = cmp.Or(store, defaultStore)
-	a.rules[store] = append(a.rules[store], u)
+	key := a.driver(store).Key()
+	for _, other := range a.rules[key] {
+		if other.place == u.place && other.same(u) {
+			other.twins++
+			u.twins++
+		}
+	}
+	a.rules[key] = append(a.rules[key], u)
 }
 
 // driver is the driver of a store by its name, empty for the default one; nil
@@ -238,31 +244,44 @@ func (a *App) driver(name string) joblog.Driver {
 	return a.drivers[cmp.Or(name, defaultStore)]
 }
 
-// Stop ends the demo and, if the process is to exit, asks all streams to end.
-// Those of a config that is replaced go on.
+// hasOwners reports whether the jobs of a store may have owners.
+func (a *App) hasOwners(store string) bool {
+	d, ok := a.driver(store).(interface{ HasOwner() bool })
+	return !ok || d.HasOwner()
+}
+
+// Stop ends the demo. Streams go on.
 func (a *App) Stop() error {
 	if a.stop != nil {
 		a.stop()
 	}
 	a.running.Wait()
-	if caddy.Exiting() {
-		drainAll(time.Duration(a.DrainTimeout))
-		select {
-		case <-detached.none():
-		case <-time.After(time.Duration(a.DrainTimeout)):
-		}
-	}
 	return nil
 }
 
-// Cleanup gives the stores back. Streams that are still open hold theirs.
+// Cleanup gives the stores back. Streams that are still open hold theirs. If
+// the process is to exit, it waits until they have ended.
 func (a *App) Cleanup() error {
+	if caddy.Exiting() {
+		a.drain()
+	}
 	for _, h := range a.held {
 		h.hub.leave(h.with)
 		h.hub.release()
 	}
 	a.held = nil
 	return nil
+}
+
+// drain has all streams end. Apps stop in any order: it is only now that the
+// servers have, which serve on for as long as their shutdown_delay.
+func (a *App) drain() {
+	within := time.Duration(a.DrainTimeout)
+	drainAll(within)
+	select {
+	case <-detached.none():
+	case <-time.After(within):
+	}
 }
 
 // EmitLog appends events to a job's log, durably, and shows them to the
@@ -322,9 +341,3 @@ var (
 	_ caddy.Validator    = (*App)(nil)
 	_ caddy.CleanerUpper = (*App)(nil)
 )
-
-// hasOwners reports whether the jobs of a store may have owners.
-func (a *App) hasOwners(store string) bool {
-	d, ok := a.driver(store).(interface{ HasOwner() bool })
-	return !ok || d.HasOwner()
-}

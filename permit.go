@@ -43,8 +43,9 @@ func (p *permit) under(ctx context.Context, current []*rules, job joblog.Job) (*
 		return p.by(ctx, p.rules, job)
 	}
 	here := slices.DeleteFunc(slices.Clone(current), func(u *rules) bool { return u.place != p.rules.place })
-	if i := slices.IndexFunc(here, p.rules.same); i >= 0 {
-		return p.by(ctx, here[i], job)
+	same := slices.DeleteFunc(slices.Clone(here), func(u *rules) bool { return !u.same(p.rules) })
+	if len(same) > p.rules.twins { // else one of those that were the same, perhaps its own, is not any more
+		return p.by(ctx, same[0], job)
 	}
 	switch {
 	case len(here) == 0 && p.rules.open():

@@ -17,6 +17,7 @@ type rules struct {
 	tokens *access.Tokens // of which one is needed; nil if none is
 	links  *access.Links  // which let in, whatever else is asked for; nil if there are none
 	scope  string         // of the links
+	twins  int            // how many others of the config are the same, at the same place
 }
 
 // open reports whether they ask for nothing.

@@ -298,7 +298,7 @@ func (s *shard) end(e *entry, why Reason) {
 	case err != nil:
 		s.gone(e, HungUp)
 	case full:
-		e.ending, e.why, e.due = true, why, time.Time{}
+		e.ending, e.why = true, why
 		if s.block(e); e.guest != nil {
 			s.hurry(e)
 		}
