@@ -37,13 +37,23 @@ func TestExit(t *testing.T) {
 }
 
 // TestDraining stops a server that is to serve for a while yet. Who probes it
-// hears that it lives, and wants no more viewers.
+// hears that it lives, and wants no more viewers; those there are go on. Caddy
+// stops its apps in any order, so several servers are stopped.
 func TestDraining(t *testing.T) {
+	for i := range 4 {
+		t.Run(fmt.Sprint(i), drains)
+	}
+}
+
+func drains(t *testing.T) {
 	t.Parallel()
-	_, s := onSQLite(t, config{global: "shutdown_delay 3s"})
+	a, s := onSQLite(t, config{global: "shutdown_delay 3s"})
 	if status, body := s.do(t, http.MethodGet, "/readyz", ""); status != http.StatusOK || body != `{"status":"ok","stores":{"default":{"status":"up"}}}`+"\n" {
 		t.Errorf("ready: %d %s", status, body)
 	}
+	a.addJob(t, "job")
+	tr := watch(t, s, s.http+"/jobs/job/logs")
+	tr.await(t, "caught_up", func(s seen) bool { return slices.Contains(s.events, "caught_up") })
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +66,11 @@ func TestDraining(t *testing.T) {
 	}
 	if status, body = s.do(t, http.MethodGet, "/livez", ""); status != http.StatusOK {
 		t.Errorf("live: %d %s", status, body)
+	}
+	a.log(t, "job", 1, "a line while it drains %d")
+	tr.await(t, "a line", func(s seen) bool { return len(s.lines) == 1 })
+	if got := tr.await(t, "end", func(s seen) bool { return s.closed }); got.events[len(got.events)-1] != "bye" {
+		t.Errorf("it ended with the events %q", got.events)
 	}
 }
 
