@@ -25,7 +25,7 @@ import (
 
 // Who signs in these tests.
 const (
-	tokenSecret = "what signs tokens here: 40 bytes of it.."
+	tokenSecret = "what signs tokens here, 40 bytes, a secret"
 	linkSecret  = "what signs links here, 36 bytes of it"
 )
 
