@@ -81,7 +81,7 @@ type App struct {
 	Demo bool `json:"demo,omitempty"`
 
 	drivers map[string]joblog.Driver
-	rules   map[string][]*rules // of the handlers, by store
+	rules   map[string]*ruleset // of the handlers, by the store's key: it may have several names
 	held    []lent
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -195,7 +195,7 @@ func (a *App) Start() error {
 			heartbeat: time.Duration(a.Heartbeat),
 			history:   int(a.History) / len(a.drivers),
 			drain:     time.Duration(a.DrainTimeout),
-			rules:     a.rules[name],
+			rules:     a.rules[a.drivers[name].Key()],
 		}
 		a.held = append(a.held, lent{h, t})
 		h.join(t)
@@ -226,10 +226,14 @@ func (a *App) lease(name string) (*hub, error) {
 // expect tells the app of a handler of a store, empty for the default one.
 func (a *App) expect(store string, u *rules) {
 	if a.rules == nil {
-		a.rules = map[string][]*rules{}
+		a.rules = map[string]*ruleset{}
 	}
-	store = cmp.Or(store, defaultStore)
-	a.rules[store] = append(a.rules[store], u)
+	key := a.driver(store).Key()
+	if a.rules[key] == nil {
+		a.rules[key] = new(ruleset)
+	}
+	u.set = a.rules[key]
+	u.set.all = append(u.set.all, u)
 }
 
 // driver is the driver of a store by its name, empty for the default one; nil

@@ -21,10 +21,10 @@ func TestRulesBeside(t *testing.T) {
 	closed := "tokens {\n audience logs\n " + withSecret + "\n}"
 	for name, c := range map[string]struct{ before, after, end string }{
 		"the other changes":  {beside(open, closed), beside(open, strings.Replace(closed, "logs", "others", 1)), toldAgain},
-		"it is closed":        {beside(open, open), beside(closed, open), toldAgain},
-		"they change places":  {beside(open, closed), beside(closed, open), toldAgain},
-		"nothing":             {beside(open, closed), beside(open, closed) + "respond next", goesOn},
-		"one more, the same":  {beside(open, open), beside(open, open) + "@third header Site third\njobs_logs @third\n", goesOn},
+		"it is closed":       {beside(open, open), beside(closed, open), toldAgain},
+		"they change places": {beside(open, closed), beside(closed, open), toldAgain},
+		"nothing":            {beside(open, closed), beside(open, closed) + "respond next", goesOn},
+		"one more, the same": {beside(open, open), beside(open, open) + "@third header Site third\njobs_logs @third\n", goesOn},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, often(sqliteStore), c.before+witness)
