@@ -67,7 +67,7 @@ type tunables struct {
 	heartbeat time.Duration // after which viewers' permits are looked at again
 	history   int           // bytes of all rings and sheets together
 	drain     time.Duration // in which all streams are to end, if they are to
-	rules     []*rules      // of the handlers
+	rules     *ruleset      // of the handlers; nil if there is none
 }
 
 // lease returns the hub of a driver, making it if there is none. It must be

@@ -81,7 +81,7 @@ type App struct {
 	Demo bool `json:"demo,omitempty"`
 
 	drivers map[string]joblog.Driver
-	rules   map[string][]*rules // of the handlers, by store
+	rules   map[string]*ruleset // of the handlers, by the store's key: it may have several names
 	held    []lent
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -226,16 +226,14 @@ func (a *App) lease(name string) (*hub, error) {
 // expect tells the app of a handler of a store, empty for the default one.
 func (a *App) expect(store string, u *rules) {
 	if a.rules == nil {
-		a.rules = map[string][]*rules{}
+		a.rules = map[string]*ruleset{}
 	}
 	key := a.driver(store).Key()
-	for _, other := range a.rules[key] {
-		if other.place == u.place && other.same(u) {
-			other.twins++
-			u.twins++
-		}
+	if a.rules[key] == nil {
+		a.rules[key] = new(ruleset)
 	}
-	a.rules[key] = append(a.rules[key], u)
+	u.set = a.rules[key]
+	u.set.all = append(u.set.all, u)
 }
 
 // driver is the driver of a store by its name, empty for the default one; nil

@@ -12,12 +12,28 @@ import (
 
 // rules are what a handler asks of viewers.
 type rules struct {
+	set    *ruleset       // of which they are
 	place  string         // tells the handlers of a config apart, and is the same in the next config
 	owner  string         // whose jobs are shown, with placeholders; empty for everybody's
 	tokens *access.Tokens // of which one is needed; nil if none is
 	links  *access.Links  // which let in, whatever else is asked for; nil if there are none
 	scope  string         // of the links
-	twins  int            // how many others of the config are the same, at the same place
+}
+
+// ruleset are the rules of all handlers of a store in one config, in their order.
+type ruleset struct{ all []*rules }
+
+// at are those at a place.
+func (s *ruleset) at(place string) (here []*rules) {
+	if s == nil {
+		return nil
+	}
+	for _, u := range s.all {
+		if u.place == place {
+			here = append(here, u)
+		}
+	}
+	return here
 }
 
 // open reports whether they ask for nothing.
