@@ -62,8 +62,11 @@ func (p *permit) by(ctx context.Context, u *rules, job joblog.Job) (*permit, par
 	if p.link != "" {
 		return p.relinked(u)
 	}
-	if u.owner != "" && u.owner != p.rules.owner || u.tokens != nil && p.token == "" {
+	switch {
+	case u.owner != "" && u.owner != p.rules.owner, u.tokens != nil && p.token == "":
 		return nil, dismissed
+	case u.owner != "" && u.tokens == nil && p.token != "":
+		return nil, dismissed // the token may have said who asks
 	}
 	next := *p
 	next.rules = u
