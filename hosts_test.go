@@ -70,7 +70,7 @@ func TestRebinding(t *testing.T) {
 			}
 		}
 	}
-	if got := s.answer(t, rawRequest("GET http://evil.org/jobs/job/logs", "logs.example.com", "", "")); status(got) != "421 Misdirected Request" {
+	if got := s.answer(t, rawRequest("GET http://evil.org/jobs/job/logs?follow=false", "logs.example.com", "", "")); status(got) != "421 Misdirected Request" {
 		t.Errorf("in the request line: %s", got)
 	}
 	got := s.answer(t, rawRequest("GET /jobs/job/logs?follow=false&format=text", "10.0.0.7", "", ""))
