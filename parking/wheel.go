@@ -6,11 +6,12 @@ import (
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
-// The wheel has a slot for each grain of the next while. What is due later is
-// looked at again when the wheel has turned once.
+// The wheel has a slot for each grain of the next while, longer than heartbeats
+// are by default. What is due later is looked at again when the wheel has turned
+// once. Streams that are to end one after the other end as evenly as it is fine.
 const (
-	grain = 250 * time.Millisecond
-	slots = 64
+	grain = 50 * time.Millisecond
+	slots = 320
 )
 
 // wheel is the timers of a shard.
