@@ -95,22 +95,32 @@ func TestExitBlocked(t *testing.T) {
 	s.stop(t) // Caddy itself would wait for as long as a write may stall
 }
 
-// awaitBlocked waits until the server has written nothing for a while.
+// awaitBlocked waits until the server has not written a row for a while.
 func (s *server) awaitBlocked(t *testing.T) {
 	t.Helper()
-	const still = 20
-	file := fmt.Sprintf("/proc/%d/io", s.cmd.Process.Pid)
-	before, same := "", 0
-	for deadline := time.Now().Add(patience); same < still; {
-		io, err := os.ReadFile(file)
-		if err != nil || time.Now().After(deadline) {
-			t.Fatalf("the server goes on to write, %v", err)
+	const still, row = 20, 4000
+	before, same := 0, 0
+	for deadline := time.Now().Add(patience); same < still; wait(t.Context(), 25*time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the server goes on to write")
 		}
-		_, written, _ := strings.Cut(string(io), "wchar:")
-		written, _, _ = strings.Cut(written, "\n")
-		if same++; written != before {
+		written := s.written(t)
+		if same++; written-before >= row {
 			before, same = written, 0
 		}
-		wait(t.Context(), 25*time.Millisecond)
 	}
+}
+
+// written is how many bytes the server has written, to whatever.
+func (s *server) written(t *testing.T) (bytes int) {
+	t.Helper()
+	io, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", s.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(io), "wchar:")
+	if _, err := fmt.Sscan(after, &bytes); err != nil {
+		t.Fatal(err)
+	}
+	return bytes
 }

@@ -219,9 +219,10 @@ func (s *server) ping(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
+	exited := s.exited // a later launch has another one
 	go func() {
 		select {
-		case <-s.exited:
+		case <-exited:
 			cancel() // the socket is the test's as well: nobody would answer
 		case <-ctx.Done():
 		}
