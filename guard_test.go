@@ -20,8 +20,9 @@ func (unserving) Jobs(context.Context, []joblog.Ask) (map[joblog.Ask]joblog.Job,
 func TestDoubts(t *testing.T) {
 	h := ownedHub(t, func(s joblog.Store) joblog.Store { return unserving{s} })
 	all, hers := &rules{}, &rules{owner: "{x}"}
-	set := &ruleset{all: []*rules{all, hers}}
-	all.set, hers.set = set, set
+	set := new(ruleset)
+	set.add(all)
+	set.add(hers)
 	h.tunables.Store(&tunables{rules: set})
 	anybody, her := &viewer{hub: h, job: joblog.Job{ID: "hers"}}, &viewer{hub: h, job: joblog.Job{ID: "hers"}}
 	anybody.permit.Store(&permit{rules: all})

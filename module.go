@@ -232,8 +232,7 @@ func (a *App) expect(store string, u *rules) {
 	if a.rules[key] == nil {
 		a.rules[key] = new(ruleset)
 	}
-	u.set = a.rules[key]
-	u.set.all = append(u.set.all, u)
+	a.rules[key].add(u)
 }
 
 // driver is the driver of a store by its name, empty for the default one; nil

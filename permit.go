@@ -69,6 +69,9 @@ func (p *permit) by(ctx context.Context, u *rules, job joblog.Job) (*permit, par
 	case u.owner != "" && u.tokens == nil && p.token != "":
 		return nil, dismissed // the token may have said who asks
 	}
+	if u.open() {
+		return u.free, ""
+	}
 	next := *p
 	next.rules = u
 	if u.tokens == nil {
