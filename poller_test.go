@@ -205,7 +205,6 @@ func TestLeft(t *testing.T) {
 		}
 		em := weak.Make(w.em)
 		h.detach(w)
-		w = nil
 		settle()
 		for range 3 { // what is kept in a pool is gone after two
 			runtime.GC()
