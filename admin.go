@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,7 +66,7 @@ func (adminAPI) watched(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	jobs := watchedBy(r.URL.Query().Get("store"))
-	key := func(j watchedJob) string { return j.Store + "/" + j.Job }
+	key := func(j watchedJob) string { return url.PathEscape(j.Store) + "/" + j.Job }
 	slices.SortFunc(jobs, func(a, b watchedJob) int { return cmp.Compare(key(a), key(b)) })
 	after := r.URL.Query().Get("after")
 	from := slices.IndexFunc(jobs, func(j watchedJob) bool { return key(j) > after })

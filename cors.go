@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // preflightAge is how long, in seconds, a browser may remember a preflight's
@@ -19,11 +20,17 @@ type cors []string
 func (c cors) validate() error {
 	for _, origin := range c {
 		u, err := url.Parse(origin)
-		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
-			return fmt.Errorf("cors: %q is not an origin; write it as browsers do, such as https://app.example.com", origin)
+		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin || unsent(u) {
+			return fmt.Errorf("cors: %q is not an origin; write it as browsers do, in lower case and without the scheme's own port, such as https://app.example.com", origin)
 		}
 	}
 	return nil
+}
+
+// unsent reports whether no browser sends an origin in this form.
+func unsent(u *url.URL) bool {
+	own := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	return u.Port() != "" && u.Port() == own || strings.Contains(u.Host, "*") || strings.ToLower(u.Host) != u.Host
 }
 
 // allow lets the page that asks read the response, if its origin is allowed.

@@ -28,18 +28,18 @@ var exiting sync.Once
 func drainAll(within time.Duration) {
 	exiting.Do(func() {
 		hubs.Range(func(_, value any) bool {
-			value.(*hub).close(within)
+			value.(*hub).close(spread(everyone.count(), within))
 			return true
 		})
 		time.AfterFunc(within, everyone.cut)
 	})
 }
 
-// close asks all streams to end, spread over a part of the time there is.
+// close asks all streams to end, one after the other.
 func (h *hub) close(within time.Duration) {
 	h.mu.Lock()
 	if h.closing.IsZero() {
-		h.closing = time.Now().Add(spread(everyone.count(), within))
+		h.closing = time.Now().Add(within)
 	}
 	h.mu.Unlock()
 	h.summon()

@@ -14,7 +14,6 @@ const (
 	dismissed parking.Reason = "dismissed"    // the rules have changed: the client is to ask again
 	expired   parking.Reason = "auth expired" // the viewer may not watch any longer
 	kicked    parking.Reason = "kicked"       // by who operates the server
-	stalled   parking.Reason = "stalled"      // the client took nothing for too long
 )
 
 // Waits of clients that were kicked.
@@ -77,7 +76,7 @@ func (v *viewer) appendEnding(b []byte, why parking.Reason) []byte {
 // Tick says what is due on a parked stream.
 func (v *viewer) Tick(b []byte, silent time.Duration, full bool) (said []byte, next time.Duration, why parking.Reason) {
 	if full && silent >= v.stall {
-		return b, 0, stalled
+		return b, 0, parking.Stalled
 	}
 	if next = v.heartbeat - silent; next <= 0 {
 		next, b = v.heartbeat, v.opts.Format.AppendComment(b, v.comment())

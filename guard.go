@@ -2,6 +2,7 @@ package caddyjobs
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -19,10 +20,9 @@ func (h *hub) guard(ctx context.Context) {
 }
 
 // examine ends the streams of viewers who may not watch any more. One question
-// is enough for the owners of all their jobs; if the store does not answer, all
-// go on: they see nothing new meanwhile.
+// is enough for the owners of all their jobs.
 func (h *hub) examine() {
-	viewers := everyone.all(func(v *viewer) bool { return v.hub == h })
+	viewers := h.viewers()
 	t := h.tunables.Load()
 	owned := map[joblog.Ask]struct{}{}
 	var gone []*viewer
@@ -44,21 +44,34 @@ func (h *hub) examine() {
 	}
 }
 
+// viewers are the streams of the hub.
+func (h *hub) viewers() []*viewer {
+	return everyone.all(func(v *viewer) bool { return v.hub == h })
+}
+
 // strangers ends the streams of jobs that now belong to somebody else.
 func (h *hub) strangers(viewers []*viewer, owned map[joblog.Ask]struct{}) (gone []*viewer) {
 	if len(owned) == 0 {
 		return nil
 	}
 	jobs, err := h.jobs(slices.Collect(maps.Keys(owned)))
-	if err != nil {
-		return nil // the health of the store tells
+	why := expired
+	if h.doubts++; err == nil {
+		h.doubts = 0
+	} else if why = dismissed; h.doubts < mostDoubts || !errors.Is(err, joblog.ErrUnserved) {
+		return nil
 	}
 	for _, v := range viewers {
 		ask := v.permit.Load().ask(v.job.ID)
 		if _, asked := owned[ask]; asked && !ask.Allows(jobs[ask]) {
-			v.end(expired, time.Now())
+			v.end(why, time.Now())
 			gone = append(gone, v)
 		}
 	}
 	return gone
 }
+
+// mostDoubts is how often in a row owners may not be known before their viewers
+// are to ask again. While the store does not answer at all it does not matter:
+// viewers then see nothing new.
+const mostDoubts = 3

@@ -188,6 +188,7 @@ func (l *Logs) serve(w http.ResponseWriter, r *http.Request, q *request, id stri
 	over := true
 	defer func() {
 		if over {
+			v.leave()
 			everyone.leave(v)
 			h.release()
 		}
@@ -207,7 +208,7 @@ func (l *Logs) serve(w http.ResponseWriter, r *http.Request, q *request, id stri
 		return refused
 	}
 	if p := v.permit.Load(); q.link != "" {
-		keepLink(w, p, l.jobPath(r), r.TLS != nil)
+		keepLink(w, p, l.jobPath(r, id), isSecure(r))
 	}
 	if r.Method == http.MethodHead {
 		setStreamHeaders(w, q.opts.Format)

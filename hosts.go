@@ -33,7 +33,7 @@ func (h hosts) allow(r *http.Request) bool {
 
 // misdirected refuses a request to another host.
 func misdirected() *refusal {
-	return &refusal{http.StatusMisdirectedRequest, "this host is not served here", "host"}
+	return &refusal{http.StatusMisdirectedRequest, errMisdirected.Error(), "host"}
 }
 
 // hostOf is the host that a request is to, without port and brackets.

@@ -53,6 +53,7 @@ type hub struct {
 	others  chan struct{}       // closed when watched changes; nil if nobody waits for that
 	ask     []string            // jobs whose states may have changed
 	heard   time.Time           // when there was the first hint since the last tick began; zero if there was none
+	doubts  int                 // how often in a row the guard, whose this is, could not tell the owners
 	waiting *pass               // of the viewers that came since the last tick began
 	summons chan struct{}       // closed, and replaced, when streams are to look whether they are to end
 	closing time.Time           // when the last of them is to end; zero if they are to go on
@@ -66,7 +67,7 @@ type tunables struct {
 	heartbeat time.Duration // after which viewers' permits are looked at again
 	history   int           // bytes of all rings and sheets together
 	drain     time.Duration // in which all streams are to end, if they are to
-	rules     []*rules      // of the handlers
+	rules     *ruleset      // of the handlers; nil if there is none
 }
 
 // lease returns the hub of a driver, making it if there is none. It must be
@@ -147,7 +148,7 @@ func (h *hub) leave(t *tunables) {
 	}
 	h.mu.Unlock()
 	if last {
-		h.close(t.drain)
+		h.close(spread(len(h.viewers()), t.drain))
 	}
 }
 

@@ -1,12 +1,15 @@
 package caddyjobs
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // limitedSite is a site whose clients' addresses are what they say.
@@ -162,12 +165,49 @@ func TestRates(t *testing.T) {
 	if got := s.get(t, "/jobs/job/logs?follow=false&format=text").rest(); got != "1\n2\n3\n" {
 		t.Errorf("stored are %q", got)
 	}
-	r := newRates(1)
-	for i := range 2 * manyClients {
-		if err := r.take(client{address: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}, 1); err != nil {
-			t.Fatalf("client %d, which is new: %v", i, err)
-		}
+}
+
+// TestRatesInTime sends as fast as may be, in small requests and in large ones:
+// a second's worth and then what the time allows, and no more.
+func TestRatesInTime(t *testing.T) {
+	for _, events := range []int{1, 7, 10, 2500} {
+		synctest.Test(t, func(t *testing.T) {
+			const limit, seconds = 10, 1000
+			r, one := newRates(limit), client{user: "one"}
+			taken := 0
+			for begun := time.Now(); time.Since(begun) < seconds*time.Second; {
+				var late *tooFastError
+				switch err := r.take(one, events); {
+				case err == nil:
+					taken += events
+				case !errors.As(err, &late):
+					t.Fatal(err)
+				default:
+					time.Sleep(time.Duration(late.seconds) * time.Second)
+				}
+			}
+			most := limit*(seconds+1) + events
+			if taken > most || taken < most*2/3 {
+				t.Errorf("in requests of %d, %d events were taken in %d s", events, taken, seconds)
+			}
+		})
 	}
+}
+
+// TestRatesForget has many clients, which are known for as long as they matter.
+func TestRatesForget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRates(1)
+		for i := range 4 * manyClients {
+			if err := r.take(client{address: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}, 1); err != nil {
+				t.Fatalf("client %d, which is new: %v", i, err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if len(r.paid) > 3*manyClients {
+			t.Errorf("%d clients are known", len(r.paid))
+		}
+	})
 }
 
 // TestAdmin shows who watches, page by page, and ends a stream.

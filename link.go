@@ -1,6 +1,7 @@
 package caddyjobs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -50,12 +51,7 @@ environment as the server.`,
 
 // linkScope is what links to the jobs of a store are good for. The name of the
 // store is as in the config; empty for the default one.
-func linkScope(store string) string {
-	if store == "" {
-		store = defaultStore
-	}
-	return "read:" + store
-}
+func linkScope(store string) string { return "read:" + cmp.Or(store, defaultStore) }
 
 func linkText(cmd *cobra.Command, job string) (string, error) {
 	if !possible(job) {

@@ -81,7 +81,7 @@ type App struct {
 	Demo bool `json:"demo,omitempty"`
 
 	drivers map[string]joblog.Driver
-	rules   map[string][]*rules // of the handlers, by store
+	rules   map[string]*ruleset // of the handlers, by the store's key: it may have several names
 	held    []lent
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -195,7 +195,7 @@ func (a *App) Start() error {
 			heartbeat: time.Duration(a.Heartbeat),
 			history:   int(a.History) / len(a.drivers),
 			drain:     time.Duration(a.DrainTimeout),
-			rules:     a.rules[name],
+			rules:     a.rules[h.key],
 		}
 		a.held = append(a.held, lent{h, t})
 		h.join(t)
@@ -226,10 +226,13 @@ func (a *App) lease(name string) (*hub, error) {
 // expect tells the app of a handler of a store, empty for the default one.
 func (a *App) expect(store string, u *rules) {
 	if a.rules == nil {
-		a.rules = map[string][]*rules{}
+		a.rules = map[string]*ruleset{}
 	}
-	store = cmp.Or(store, defaultStore)
-	a.rules[store] = append(a.rules[store], u)
+	key := a.driver(store).Key()
+	if a.rules[key] == nil {
+		a.rules[key] = new(ruleset)
+	}
+	a.rules[key].add(u)
 }
 
 // driver is the driver of a store by its name, empty for the default one; nil
@@ -238,31 +241,44 @@ func (a *App) driver(name string) joblog.Driver {
 	return a.drivers[cmp.Or(name, defaultStore)]
 }
 
-// Stop ends the demo and, if the process is to exit, asks all streams to end.
-// Those of a config that is replaced go on.
+// hasOwners reports whether the jobs of a store may have owners.
+func (a *App) hasOwners(store string) bool {
+	d, ok := a.driver(store).(interface{ HasOwner() bool })
+	return !ok || d.HasOwner()
+}
+
+// Stop ends the demo. Streams go on.
 func (a *App) Stop() error {
 	if a.stop != nil {
 		a.stop()
 	}
 	a.running.Wait()
-	if caddy.Exiting() {
-		drainAll(time.Duration(a.DrainTimeout))
-		select {
-		case <-detached.none():
-		case <-time.After(time.Duration(a.DrainTimeout)):
-		}
-	}
 	return nil
 }
 
-// Cleanup gives the stores back. Streams that are still open hold theirs.
+// Cleanup gives the stores back. Streams that are still open hold theirs. If
+// the process is to exit, it waits until they have ended.
 func (a *App) Cleanup() error {
+	if caddy.Exiting() {
+		a.drain()
+	}
 	for _, h := range a.held {
 		h.hub.leave(h.with)
 		h.hub.release()
 	}
 	a.held = nil
 	return nil
+}
+
+// drain has all streams end. Apps stop in any order: it is only now that the
+// servers have, which serve on for as long as their shutdown_delay.
+func (a *App) drain() {
+	within := time.Duration(a.DrainTimeout)
+	drainAll(within)
+	select {
+	case <-detached.none():
+	case <-time.After(within):
+	}
 }
 
 // EmitLog appends events to a job's log, durably, and shows them to the
@@ -322,9 +338,3 @@ var (
 	_ caddy.Validator    = (*App)(nil)
 	_ caddy.CleanerUpper = (*App)(nil)
 )
-
-// hasOwners reports whether the jobs of a store may have owners.
-func (a *App) hasOwners(store string) bool {
-	d, ok := a.driver(store).(interface{ HasOwner() bool })
-	return !ok || d.HasOwner()
-}

@@ -225,3 +225,29 @@ func TestLookupOwners(t *testing.T) {
 		}
 	}
 }
+
+// TestCursorOfAnotherJob resumes a job of one's own by a cursor of somebody
+// else's: no row of theirs comes, and theirs is not there for any cursor.
+func TestCursorOfAnotherJob(t *testing.T) {
+	s := newSite(t, owned, "jobs_ingest\njobs_logs {\n owner {http.request.header.Tenant}\n}")
+	for i := range 3 {
+		s.post(t, "hers", fmt.Sprint("of hers ", i))
+		s.post(t, "his", fmt.Sprint("of his ", i))
+	}
+	give(t, s.db, map[string]string{"hers": "her", "his": "him"})
+	cursors := regexp.MustCompile(`(?m)^id: (\S+)$`).FindAllStringSubmatch(s.get(t, "/jobs/his/logs?follow=false", "Tenant", "him").rest(), -1)
+	if len(cursors) < 3 {
+		t.Fatalf("his cursors are %q", cursors)
+	}
+	for i, c := range cursors[:3] {
+		for _, way := range [][]string{{"", "Last-Event-ID", c[1]}, {"&lastEventId=" + c[1], "X", ""}} {
+			st := s.get(t, "/jobs/hers/logs?follow=false"+way[0], "Tenant", "her", way[1], way[2])
+			if got := st.rest(); strings.Contains(got, "of his") || strings.Count(got, "of hers") != 2-i {
+				t.Errorf("after %s came %q", c[1], got)
+			}
+			if st := s.get(t, "/jobs/his/logs?follow=false"+way[0], "Tenant", "her", way[1], way[2]); st.status != 404 {
+				t.Errorf("his, with his cursor %s: %d", c[1], st.status)
+			}
+		}
+	}
+}

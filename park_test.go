@@ -8,9 +8,11 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
@@ -79,6 +81,30 @@ func TestParked(t *testing.T) {
 			parkedNow(t, 0)
 		})
 	}
+}
+
+// TestParkedLeaves has the only viewer, who was parked, leave: nothing holds the
+// job's rows any more.
+func TestParkedLeaves(t *testing.T) {
+	s := parkedSite(t, both)
+	s.post(t, "job", "one")
+	st := s.get(t, "/jobs/job/logs")
+	parkedNow(t, 1)
+	s.post(t, "job", "two")
+	st.until("two")
+	var em weak.Pointer[joblog.Emitter]
+	hubs.Range(func(_, value any) bool {
+		h := value.(*hub)
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		em = weak.Make(h.watched["job"].em)
+		return true
+	})
+	st.close()
+	eventually(t, "the emitter is gone", func() bool {
+		runtime.GC()
+		return em.Value() == nil
+	})
 }
 
 // TestParkedHangUp has clients go away, which is noticed without a heartbeat.

@@ -37,22 +37,23 @@ func (p *permit) allows(job joblog.Job) bool {
 }
 
 // under returns the permit that the viewer of a job has under the rules of the
-// running config, or why it has none.
-func (p *permit) under(ctx context.Context, current []*rules, job joblog.Job) (*permit, parking.Reason) {
-	if slices.Contains(current, p.rules) {
+// running config, or why it has none. Where several handlers are at one place, it
+// is known which of them is its own only as long as nothing changes there.
+func (p *permit) under(ctx context.Context, current *ruleset, job joblog.Job) (*permit, parking.Reason) {
+	if p.rules.set == current {
 		return p.by(ctx, p.rules, job)
 	}
-	here := slices.DeleteFunc(slices.Clone(current), func(u *rules) bool { return u.place != p.rules.place })
-	if i := slices.IndexFunc(here, p.rules.same); i >= 0 {
-		return p.by(ctx, here[i], job)
-	}
+	there, here := p.rules.set.at(p.rules.place), current.at(p.rules.place)
+	other := func(u *rules) bool { return !u.same(p.rules) }
 	switch {
 	case len(here) == 0 && p.rules.open():
 		return p, "" // its handler is gone, and nothing was asked of it
-	case len(here) == 1:
+	case slices.EqualFunc(there, here, (*rules).same):
+		return p.by(ctx, here[slices.Index(there, p.rules)], job)
+	case len(here) > 0 && !slices.ContainsFunc(slices.Concat(there, here), other), len(there) == 1 && len(here) == 1:
 		return p.by(ctx, here[0], job)
 	default:
-		return nil, dismissed // it is not known which of them it would meet: it comes again, and is asked
+		return nil, dismissed // it comes again, and is asked
 	}
 }
 
@@ -62,8 +63,14 @@ func (p *permit) by(ctx context.Context, u *rules, job joblog.Job) (*permit, par
 	if p.link != "" {
 		return p.relinked(u)
 	}
-	if u.owner != "" && u.owner != p.rules.owner || u.tokens != nil && p.token == "" {
+	switch {
+	case u.owner != "" && u.owner != p.rules.owner, u.tokens != nil && p.token == "":
 		return nil, dismissed
+	case u.owner != "" && u.tokens == nil && p.token != "":
+		return nil, dismissed // the token may have said who asks
+	}
+	if u.open() {
+		return u.free, ""
 	}
 	next := *p
 	next.rules = u

@@ -82,7 +82,7 @@ func (p *poller) due() (at time.Time, needed bool) {
 	p.hear(live)
 	if !live && !waiting {
 		if p.woken = false; none {
-			p.tail = nil // the next viewer starts a new one where the store then is
+			p.forget()
 		}
 		return at, false
 	}
@@ -94,6 +94,13 @@ func (p *poller) due() (at time.Time, needed bool) {
 		at = retry
 	}
 	return at, true
+}
+
+// forget lets go of all that was followed, since nobody is left: the next viewer
+// starts a new tail where the store then is.
+func (p *poller) forget() {
+	p.tail, p.asks, p.grown = nil, new(asks), 0
+	p.jobs, p.names, p.fresh, p.rings = nil, nil, nil, nil
 }
 
 // tick reads once, and tells those who wait for it.

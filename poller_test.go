@@ -3,11 +3,13 @@ package caddyjobs
 import (
 	"errors"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
@@ -187,6 +189,28 @@ func TestLinger(t *testing.T) {
 		synctest.Wait()
 		if _, _, none := h.demand(); !none {
 			t.Errorf("after the linger there are %v", h.watched)
+		}
+	})
+}
+
+// TestLeft has the last viewer leave: nothing holds the job's rows any more.
+func TestLeft(t *testing.T) {
+	inHub(t, func(t *testing.T, s *table, h *hub) {
+		w := watchJob(t, h, "a")
+		s.write("a")
+		h.hint("")
+		settle()
+		if w.em.Size() == 0 {
+			t.Fatal("the row did not come")
+		}
+		em := weak.Make(w.em)
+		h.detach(w)
+		settle()
+		for range 3 { // what is kept in a pool is gone after two
+			runtime.GC()
+		}
+		if em.Value() != nil {
+			t.Error("the emitter is still there")
 		}
 	})
 }

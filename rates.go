@@ -2,25 +2,28 @@ package caddyjobs
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
-// rates keep each client to so many events a second.
+// rates keep each client to so many events a second: each has to wait until
+// those are paid for that it was let send, of which a second's worth is free
+// after a second's rest. A request may have more than that: it is taken, and
+// the client then waits for longer.
 type rates struct {
 	limit int // 0: none
 
 	mu      sync.Mutex
-	clients map[any]*rate.Limiter // by user, or by network; those that did nothing for a second may be missing
+	paid    map[any]time.Time // when all is, by user or by network; those that rested for a second may be missing
+	cleared time.Time         // when those were last left out
 }
 
-// manyClients is from how many clients on those are forgotten that did nothing.
+// manyClients is from how many clients on those are forgotten that rested.
 const manyClients = 1024
 
-func newRates(limit int) *rates { return &rates{limit: limit, clients: map[any]*rate.Limiter{}} }
+func newRates(limit int) *rates { return &rates{limit: limit, paid: map[any]time.Time{}} }
 
 // tooFastError says that a client sends more than is taken, and for how long it
 // is to wait.
@@ -30,42 +33,41 @@ func (e *tooFastError) Error() string {
 	return fmt.Sprintf("more than %d events a second; send them again in %d s, with an Idempotency-Key so that nothing is stored twice", e.limit, e.seconds)
 }
 
-// take counts events of a client. Many at once are taken when there were none
-// for a second before. It may return a *tooFastError.
+// take counts events of a client. It may return a *tooFastError.
 func (r *rates) take(c client, events int) error {
 	if r.limit == 0 {
 		return nil
 	}
-	events = min(events, r.limit)
-	l := r.of(c)
-	if l.AllowN(time.Now(), events) {
-		return nil
-	}
-	wait := (float64(events) - l.Tokens()) / float64(r.limit)
-	return &tooFastError{r.limit, max(1, int(math.Ceil(wait)))}
-}
-
-func (r *rates) of(c client) *rate.Limiter {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	var key any = networkOf(c.address)
 	if c.user != "" {
 		key = c.user
 	}
-	if len(r.clients) >= manyClients && r.clients[key] == nil {
-		r.forget()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	r.forget(now)
+	paid := r.paid[key]
+	if rested := now.Add(-time.Second); paid.Before(rested) {
+		paid = rested
 	}
-	if r.clients[key] == nil {
-		r.clients[key] = rate.NewLimiter(rate.Limit(r.limit), r.limit)
+	if wait := paid.Add(r.price(min(events, r.limit))).Sub(now); wait > 0 {
+		return &tooFastError{r.limit, int(math.Ceil(wait.Seconds()))}
 	}
-	return r.clients[key]
+	r.paid[key] = paid.Add(r.price(events))
+	return nil
 }
 
-// forget drops the clients whose time begins anew anyway.
-func (r *rates) forget() {
-	for key, l := range r.clients {
-		if l.Tokens() >= float64(r.limit) {
-			delete(r.clients, key)
-		}
+// price is the time for so many events.
+func (r *rates) price(events int) time.Duration {
+	return time.Duration(float64(events) / float64(r.limit) * float64(time.Second))
+}
+
+// forget drops, where there are many, the clients that rested. It does so once a
+// second at most: to look at all of them takes time.
+func (r *rates) forget(now time.Time) {
+	if len(r.paid) < manyClients || now.Sub(r.cleared) < time.Second {
+		return
 	}
+	r.cleared = now
+	maps.DeleteFunc(r.paid, func(_ any, paid time.Time) bool { return now.Sub(paid) >= time.Second })
 }

@@ -135,7 +135,9 @@ func (r *roster) viewer(number uint64) *viewer {
 
 // cut ends the streams that do not end by themselves: something blocks them.
 func (r *roster) cut() {
-	for _, v := range r.all(func(*viewer) bool { return true }) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, v := range r.viewers {
 		v.stop()
 	}
 }

@@ -12,11 +12,34 @@ import (
 
 // rules are what a handler asks of viewers.
 type rules struct {
+	set    *ruleset       // of which they are
 	place  string         // tells the handlers of a config apart, and is the same in the next config
 	owner  string         // whose jobs are shown, with placeholders; empty for everybody's
 	tokens *access.Tokens // of which one is needed; nil if none is
 	links  *access.Links  // which let in, whatever else is asked for; nil if there are none
 	scope  string         // of the links
+	free   *permit        // of all viewers, if the rules ask for nothing
+}
+
+// ruleset are the rules of all handlers of a store in one config, in their order.
+type ruleset struct{ all []*rules }
+
+func (s *ruleset) add(u *rules) {
+	u.set, u.free = s, &permit{rules: u}
+	s.all = append(s.all, u)
+}
+
+// at are those at a place.
+func (s *ruleset) at(place string) (here []*rules) {
+	if s == nil {
+		return nil
+	}
+	for _, u := range s.all {
+		if u.place == place {
+			here = append(here, u)
+		}
+	}
+	return here
 }
 
 // open reports whether they ask for nothing.
@@ -44,6 +67,9 @@ func (u *rules) admit(ctx context.Context, r *http.Request, link, job string) (*
 	}
 	if link != "" {
 		return nil, unauthorized("the link is not good for this job, or has expired")
+	}
+	if u.open() {
+		return u.free, nil
 	}
 	p := &permit{rules: u}
 	if u.tokens != nil {

@@ -2,14 +2,15 @@ package caddyjobs
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// Names of the cookie that a link is exchanged for. Browsers keep the first one
-// from whoever is not this host over TLS.
+// Names of the cookie that a link is exchanged for. Browsers take the first one
+// over TLS only.
 const (
 	secureCookie = "__Secure-jobs-link"
 	plainCookie  = "jobs-link"
@@ -26,8 +27,12 @@ func linkCookies(r *http.Request) (links []string) {
 }
 
 // keepLink gives the client the link that let it in as a cookie, for what is at
-// a path and below.
+// a path and below. No cookie can have a path with a semicolon: such clients
+// keep the link.
 func keepLink(w http.ResponseWriter, p *permit, path string, secure bool) {
+	if strings.Contains(path, ";") {
+		return
+	}
 	c := &http.Cookie{
 		Name: plainCookie, Value: p.link, Path: path, MaxAge: max(1, int(time.Until(p.expires).Seconds())),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode,
@@ -39,15 +44,24 @@ func keepLink(w http.ResponseWriter, p *permit, path string, secure bool) {
 }
 
 // jobPath is the path of a request, as the client knows it, up to the job's id;
-// the whole of it where no pattern says which that is.
-func (l *Logs) jobPath(r *http.Request) string {
+// the whole of it where that has another shape.
+func (l *Logs) jobPath(r *http.Request, job string) string {
 	original := r
 	if o, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		original = &o
 	}
-	segments := strings.Split(original.URL.EscapedPath(), "/")
-	if _, after, _ := strings.Cut(l.Path, segmentID); l.Job == "" {
-		segments = segments[:max(0, len(segments)-strings.Count(after, "/"))]
+	whole := original.URL.EscapedPath()
+	_, after, _ := strings.Cut(l.Path, segmentID)
+	path, ok := strings.CutSuffix(whole, after)
+	if last, err := url.PathUnescape(path[strings.LastIndexByte(path, '/')+1:]); l.Job != "" || !ok || err != nil || last != job {
+		return whole
 	}
-	return strings.Join(segments, "/")
+	return path
+}
+
+// isSecure reports whether the client speaks TLS: with this server, or with a
+// proxy that it trusts.
+func isSecure(r *http.Request) bool {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return r.TLS != nil || trusted && r.Header.Get("X-Forwarded-Proto") == "https"
 }

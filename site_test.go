@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -155,9 +156,10 @@ func (s *site) open(t *testing.T, method, path, body string, headers ...string) 
 		req.Header.Add(headers[i], headers[i+1])
 	}
 	resp, err := s.client.Do(req)
-	for errors.Is(err, io.EOF) && ctx.Err() == nil {
+	for (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)) && ctx.Err() == nil {
 		// A server that a reload replaces closes connections whose request it has
-		// not read yet; clients of any Caddy come again.
+		// not read yet, and so does the end of a parked stream; clients of any Caddy
+		// come again.
 		if req.Body, err = req.GetBody(); err == nil {
 			resp, err = s.client.Do(req)
 		}

@@ -1,20 +1,37 @@
 package caddyjobs
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
-// stalls is how often streams were cut: the handler of one that is not parked
-// sees a write that fails.
+// stalls is how often streams were cut whose client took nothing.
 func stalls(t *testing.T) float64 {
 	t.Helper()
-	const name = "caddyjobs_streams_ended_total{reason="
-	return figures(t)[name+"stalled}"] + figures(t)[name+"hung up}"]
+	return figures(t)["caddyjobs_streams_ended_total{reason=stalled}"]
 }
+
+// stallSite cuts clients after a second.
+func stallSite(t *testing.T, options string) *site {
+	t.Helper()
+	return newSite(t, options+strings.Replace(sqliteStore, "poll_interval", "stall_timeout 1s\n heartbeat 1s\n poll_interval", 1), both)
+}
+
+// overHTTP2 has a site's client speak HTTP/2, which the options let it.
+func (s *site) overHTTP2(receive int) {
+	transport := s.client.Transport.(*http.Transport)
+	transport.Protocols = new(http.Protocols)
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	transport.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: receive}
+}
+
+const withHTTP2 = "servers {\n protocols h1 h2c\n}\n"
 
 // flood writes more than all buffers on the way to a client hold, which swift
 // reads.
@@ -29,7 +46,7 @@ func flood(t *testing.T, s *site, swift *stream) {
 // TestStallTimeout cuts a parked stream whose client takes nothing for too long,
 // and not the one beside it that is only silent. The client goes on where it was.
 func TestStallTimeout(t *testing.T) {
-	s := newSite(t, strings.Replace(sqliteStore, "poll_interval", "stall_timeout 1s\n heartbeat 1s\n poll_interval", 1), both)
+	s := stallSite(t, "")
 	s.post(t, "job", "first")
 	before, open := stalls(t), everyone.count()
 	s.raw(t, "HTTP/1.1", "/jobs/job/logs")
@@ -51,24 +68,65 @@ func TestStallTimeout(t *testing.T) {
 // TestStallTimeoutHTTP2 cuts a stream of HTTP/2, and not the one beside it on
 // the same connection.
 func TestStallTimeoutHTTP2(t *testing.T) {
-	options := "servers {\n protocols h1 h2c\n}\n" + strings.Replace(sqliteStore, "poll_interval", "stall_timeout 1s\n poll_interval", 1)
-	s := newSite(t, options, both)
-	transport := s.client.Transport.(*http.Transport)
-	transport.Protocols = new(http.Protocols)
-	transport.Protocols.SetUnencryptedHTTP2(true)
-	transport.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10}
+	s := stallSite(t, withHTTP2)
+	s.overHTTP2(64 << 10)
 	s.post(t, "job", "first")
-	before := everyone.count()
+	before, cut := everyone.count(), stalls(t)
 	stalled, swift := s.get(t, "/jobs/job/logs"), s.get(t, "/jobs/job/logs")
 	stalled.until("caught_up")
 	swift.until("caught_up")
 	flood(t, s, swift)
 	eventually(t, "who takes nothing is cut", func() bool { return everyone.count() == before+1 })
+	if n := stalls(t) - cut; n != 1 {
+		t.Errorf("%v streams count as stalled", n)
+	}
 	if rest, err := io.ReadAll(stalled.body); err == nil {
 		t.Errorf("the stalled stream ended well after %d bytes", len(rest))
 	}
 	s.put(t, "job", "completed")
 	if rest := swift.rest(); !strings.Contains(rest, "completed") {
 		t.Errorf("the other stream ended with %q", rest)
+	}
+}
+
+// TestStallAtTheEnd has clients that take nothing of the end of logs that are
+// complete, of sizes about that of the buffers on the way to them.
+func TestStallAtTheEnd(t *testing.T) {
+	s := stallSite(t, "")
+	open := everyone.count()
+	for i := range 20 {
+		job := fmt.Sprint("job-", i)
+		s.post(t, job, slices.Repeat([]string{strings.Repeat("x", 10_000)}, 2*i+1)...)
+		s.put(t, job, "completed")
+		s.raw(t, "HTTP/1.1", "/jobs/"+job+"/logs")
+	}
+	before := stalls(t)
+	eventually(t, "all have ended", func() bool { return everyone.count() == open })
+	if n := stalls(t) - before; n == 0 {
+		t.Error("none was blocked")
+	}
+}
+
+// TestSlowReader reads a large row over HTTP/2 for longer than a client may take
+// nothing: it takes something all the time.
+func TestSlowReader(t *testing.T) {
+	s := stallSite(t, withHTTP2)
+	s.overHTTP2(64 << 10)
+	s.post(t, "job", strings.Repeat("x", 1_000_000))
+	s.put(t, "job", "completed")
+	st := s.get(t, "/jobs/job/logs")
+	begun, got, part := time.Now(), 0, make([]byte, 32<<10)
+	for {
+		n, err := io.ReadFull(st.body, part)
+		if got += n; err != nil {
+			if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+				t.Fatalf("after %d bytes: %v", got, err)
+			}
+			break
+		}
+		pause(t.Context(), 50*time.Millisecond) // which is how slow it is
+	}
+	if took := time.Since(begun); took < time.Second || got < 1_000_000 || !strings.Contains(string(part), "completed") {
+		t.Errorf("%d bytes came in %v, %q last", got, took, part[:100])
 	}
 }

@@ -1,9 +1,11 @@
 package caddyjobs
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,7 +50,7 @@ type viewer struct {
 	wrote   time.Time
 	gone    <-chan struct{} // closed when the client is; kept, as to ask a request's context is slow
 	summons <-chan struct{} // closed when the stream may be to end
-	why     parking.Reason  // it was told that it ends
+	why     parking.Reason  // it ends, if that is known before it has
 
 	failures int // of calls of the store, in a row
 }
@@ -67,17 +69,38 @@ type response struct {
 	limit *lateDeadline // of one write
 }
 
+// mouthful is how many bytes of a response are written at once: a client that
+// takes so many within the stall timeout, and no more, is slow, but goes on.
+const mouthful = 16 << 10
+
 // Send returns when all is sent, or the client took nothing for too long.
 func (r response) Send(b []byte) (full bool, err error) {
-	_ = r.limit.SetWriteDeadline(time.Now().Add(r.v.stall))
 	defer func() { _ = r.limit.SetWriteDeadline(time.Time{}) }()
-	n, err := r.w.Write(b[joblog.ChunkRoom:])
+	for part := range slices.Chunk(b[joblog.ChunkRoom:], mouthful) {
+		if err := r.within(func() error { return r.write(part) }); err != nil {
+			return false, err
+		}
+	}
+	return false, r.within(http.NewResponseController(r.w).Flush)
+}
+
+func (r response) write(b []byte) error {
+	n, err := r.w.Write(b)
 	r.v.sent.Add(int64(n))
 	metrics.bytes.Add(int64(n))
-	if err != nil {
-		return false, err
+	return err
+}
+
+// within does something that fails if it takes longer than a client may take
+// nothing, which then is why the stream ends.
+func (r response) within(do func() error) error {
+	late := time.Now().Add(r.v.stall)
+	_ = r.limit.SetWriteDeadline(late)
+	err := do()
+	if err != nil && !time.Now().Before(late) {
+		r.v.why = parking.Stalled
 	}
-	return false, http.NewResponseController(r.w).Flush()
+	return err
 }
 
 // room is a buffer for what is to be sent.
@@ -131,9 +154,11 @@ func (v *viewer) reason(out outcome) parking.Reason {
 		return parking.Complete
 	case said:
 		return v.why
-	default:
-		return parking.HungUp
 	}
+	if e := v.told.Load(); e != nil && !time.Now().Before(e.at) {
+		return e.why // it was cut, as it did not take that
+	}
+	return cmp.Or(v.why, parking.HungUp)
 }
 
 // run sends b and what follows until there is nothing to do for now, or the

@@ -73,22 +73,14 @@ func TestExample(t *testing.T) {
 // TestReadme adapts every Caddyfile that the README shows.
 func TestReadme(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	shown := regexp.MustCompile("(?ms)^```caddyfile\n(.*?)^```").FindAllStringSubmatch(string(readme), -1)
-	if len(shown) == 0 {
-		t.Error("the README shows no Caddyfile")
-	}
-	for _, m := range shown {
+	for _, shown := range caddyfiles(t) {
 		home := t.TempDir()
 		file := filepath.Join(home, "Caddyfile")
-		if err := os.WriteFile(file, []byte(m[1]), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(shown), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if out, err := command(t, raceCaddy, home, "adapt", "--config", file, "--adapter", "caddyfile").CombinedOutput(); err != nil {
-			t.Errorf("%v: %s\n%s", err, out, m[1])
+			t.Errorf("%v: %s\n%s", err, out, shown)
 		}
 	}
 }

@@ -37,13 +37,23 @@ func TestExit(t *testing.T) {
 }
 
 // TestDraining stops a server that is to serve for a while yet. Who probes it
-// hears that it lives, and wants no more viewers.
+// hears that it lives, and wants no more viewers; those there are go on. Caddy
+// stops its apps in any order, so several servers are stopped.
 func TestDraining(t *testing.T) {
+	for i := range 4 {
+		t.Run(fmt.Sprint(i), drains)
+	}
+}
+
+func drains(t *testing.T) {
 	t.Parallel()
-	_, s := onSQLite(t, config{global: "shutdown_delay 3s"})
+	a, s := onSQLite(t, config{global: "shutdown_delay 3s"})
 	if status, body := s.do(t, http.MethodGet, "/readyz", ""); status != http.StatusOK || body != `{"status":"ok","stores":{"default":{"status":"up"}}}`+"\n" {
 		t.Errorf("ready: %d %s", status, body)
 	}
+	a.addJob(t, "job")
+	tr := watch(t, s, s.http+"/jobs/job/logs")
+	tr.await(t, "caught_up", func(s seen) bool { return slices.Contains(s.events, "caught_up") })
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +66,11 @@ func TestDraining(t *testing.T) {
 	}
 	if status, body = s.do(t, http.MethodGet, "/livez", ""); status != http.StatusOK {
 		t.Errorf("live: %d %s", status, body)
+	}
+	a.log(t, "job", 1, "a line while it drains %d")
+	tr.await(t, "a line", func(s seen) bool { return len(s.lines) == 1 })
+	if got := tr.await(t, "end", func(s seen) bool { return s.closed }); got.events[len(got.events)-1] != "bye" {
+		t.Errorf("it ended with the events %q", got.events)
 	}
 }
 
@@ -80,22 +95,32 @@ func TestExitBlocked(t *testing.T) {
 	s.stop(t) // Caddy itself would wait for as long as a write may stall
 }
 
-// awaitBlocked waits until the server has written nothing for a while.
+// awaitBlocked waits until the server has not written a row for a while.
 func (s *server) awaitBlocked(t *testing.T) {
 	t.Helper()
-	const still = 20
-	file := fmt.Sprintf("/proc/%d/io", s.cmd.Process.Pid)
-	before, same := "", 0
-	for deadline := time.Now().Add(patience); same < still; {
-		io, err := os.ReadFile(file)
-		if err != nil || time.Now().After(deadline) {
-			t.Fatalf("the server goes on to write, %v", err)
+	const still, row = 20, 4000
+	before, same := 0, 0
+	for deadline := time.Now().Add(patience); same < still; wait(t.Context(), 25*time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the server goes on to write")
 		}
-		_, written, _ := strings.Cut(string(io), "wchar:")
-		written, _, _ = strings.Cut(written, "\n")
-		if same++; written != before {
+		written := s.written(t)
+		if same++; written-before >= row {
 			before, same = written, 0
 		}
-		wait(t.Context(), 25*time.Millisecond)
 	}
+}
+
+// written is how many bytes the server has written, to whatever.
+func (s *server) written(t *testing.T) (bytes int) {
+	t.Helper()
+	io, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", s.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(io), "wchar:")
+	if _, err := fmt.Sscan(after, &bytes); err != nil {
+		t.Fatal(err)
+	}
+	return bytes
 }

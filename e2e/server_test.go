@@ -79,6 +79,7 @@ https://localhost:%[5]s {
 type server struct {
 	http, https string // origins
 	home        string // its home and data folder
+	env         []string
 	client      *http.Client
 
 	cmd     *exec.Cmd
@@ -144,7 +145,7 @@ func (s *server) run(t *testing.T, binary func() (string, error), sockets []net.
 func (s *server) launch(t *testing.T) {
 	t.Helper()
 	s.cmd, s.exited = command(t, s.binary, s.home, s.args...), make(chan struct{})
-	s.cmd.ExtraFiles = s.sockets
+	s.cmd.ExtraFiles, s.cmd.Env = s.sockets, append(s.cmd.Env, s.env...)
 	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -218,9 +219,10 @@ func (s *server) ping(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
+	exited := s.exited // a later launch has another one
 	go func() {
 		select {
-		case <-s.exited:
+		case <-exited:
 			cancel() // the socket is the test's as well: nobody would answer
 		case <-ctx.Done():
 		}

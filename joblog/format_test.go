@@ -40,7 +40,7 @@ func TestGolden(t *testing.T) {
 }
 
 var nasty = []string{
-	"", "plain", "\r\n\r\ndata: forged\n\n", "\u2028\u2029", "\x00\x01\x1f\x7f", "\xff\xfe", "\xed\xa0\x80", `"\`, "id: 5\nevent: x",
+	"", "plain", "\r\n\r\ndata: forged\n\n", "\u0085\u2028\u2029", "\x00\x01\x1f\x7f", "\xff\xfe", "\xed\xa0\x80", `"\`, "id: 5\nevent: x",
 	"\x1b[31mred\x1b[0m", "\x1b]8;;http://evil\x1b\\link\x1b]8;;\a", "\x1b]52;c;aGk=\a", "\x1bPq\x1b\\", "\u009b31mred", "\x9b31m", "a\rb", "\x1b[2J\x1b[H",
 	"\x1b7\x1b8\x1bc\x1b(0lqk\x1b(B", "\x1b[>4;2m\x1b[?25l", "\x1b[38:2::1:2:3mx\x1b[m", "\x1b_apc\x1b\\\x1b^pm\x1b\\\x1bXsos\x1b\\", "\x1bP1$r\x1b[0m\u009c",
 	"\u202eevil\u202c \u2067\u05e9\u2069", "\x85\u0085\x8d\x90\x9d", "\x1b[\x1b[31m", "\ufeffdata", ": comment", "data",

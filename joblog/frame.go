@@ -99,8 +99,8 @@ func appendLog(b []byte, e *Event) []byte {
 }
 
 // appendString writes s as JavaScript's JSON.stringify does, and escapes
-// U+2028 and U+2029 as well: no reader may take them for the end of a line.
-// Invalid UTF-8 becomes U+FFFD.
+// U+0085, U+2028 and U+2029 as well: no reader may take them for the end of a
+// line. Invalid UTF-8 becomes U+FFFD.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
@@ -114,7 +114,7 @@ func appendString(b []byte, s string) []byte {
 		if c >= utf8.RuneSelf {
 			var r rune
 			r, size = utf8.DecodeRuneInString(s[i:])
-			if (r != utf8.RuneError || size > 1) && r != '\u2028' && r != '\u2029' {
+			if (r != utf8.RuneError || size > 1) && r != '\u2028' && r != '\u2029' && r != '\u0085' {
 				i += size
 				continue
 			}
@@ -132,6 +132,8 @@ func appendString(b []byte, s string) []byte {
 func appendEscape(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	switch c := s[0]; {
+	case s == "\u0085":
+		return append(b, `\u0085`...)
 	case s == "\u2028":
 		return append(b, `\u2028`...)
 	case s == "\u2029":

@@ -173,7 +173,7 @@ func (s *script) check(t *testing.T, name string, got []heard) {
 		if err != nil || !bytes.Equal(back, text) || h.id != s.want[i].id || h.event != s.want[i].event {
 			t.Fatalf("%s: event %d is %q, want %q of %s", name, i, h, s.want[i], text)
 		}
-		if strings.ContainsAny(h.data, "\x00\r\n\u2028\u2029") {
+		if strings.ContainsAny(h.data, "\x00\r\n\u0085\u2028\u2029") {
 			t.Fatalf("%s: %q is not one line for all", name, h.data)
 		}
 	}

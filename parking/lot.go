@@ -33,6 +33,7 @@ type Reason string
 const (
 	Complete Reason = "complete" // all was sent
 	HungUp   Reason = "hung up"  // the client has gone
+	Stalled  Reason = "stalled"  // the guest says that the client took nothing for too long
 )
 
 // Lot is where streams are parked. It has no goroutine while none is.
@@ -118,5 +119,8 @@ type entry struct {
 	ending bool   // all that is left to do is to send conn's rest
 	why    Reason // of the end
 	wrote  time.Time
-	due    time.Time // of the next Tick
+
+	set     uint32    // how often its timer was
+	limited bool      // due is when it ends, whatever is left
+	due     time.Time // of the next Tick
 }

@@ -85,6 +85,7 @@ func (s *shard) serve() {
 	s.watcher.close()
 	for range changes { // until watch has ended
 	}
+	s.entries, s.groups, s.passes, s.wheel, s.scratch = nil, nil, nil, wheel{}, nil
 }
 
 // watch hands on what becomes of sockets, until the watcher is closed.
@@ -298,7 +299,7 @@ func (s *shard) end(e *entry, why Reason) {
 	case err != nil:
 		s.gone(e, HungUp)
 	case full:
-		e.ending, e.why, e.due = true, why, time.Time{}
+		e.ending, e.why = true, why
 		if s.block(e); e.guest != nil {
 			s.hurry(e)
 		}
@@ -326,7 +327,7 @@ func (s *shard) leave(e *entry) Guest {
 	g := e.guest
 	delete(s.entries, int32(e.conn.fd))
 	s.part(e)
-	e.guest, e.stream, e.conn = nil, nil, nil // the wheel may hold the entry for a while
+	e.guest, e.stream, e.conn, e.group = nil, nil, nil, nil // the wheel may hold the entry for a while
 	s.lot.parked.Add(-1)
 	return g
 }

@@ -6,28 +6,35 @@ import (
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
-// The wheel has a slot for each grain of the next while. What is due later is
-// looked at again when the wheel has turned once.
+// The wheel has a slot for each grain of the next while, longer than heartbeats
+// are by default. What is due later is looked at again when the wheel has turned
+// once. Streams that are to end one after the other end as evenly as it is fine.
 const (
-	grain = 250 * time.Millisecond
-	slots = 64
+	grain = 50 * time.Millisecond
+	slots = 320
 )
 
 // wheel is the timers of a shard.
 type wheel struct {
-	slots [slots][]*entry
+	slots [slots][]timer
 	at    int
+}
+
+// timer is that an entry is to be looked at, unless it was set again since.
+type timer struct {
+	*entry
+	set uint32
 }
 
 // put lets an entry be looked at so much later.
 func (w *wheel) put(e *entry, later time.Duration) {
 	n := min(max(int((later+grain-1)/grain), 1), slots-1)
 	i := (w.at + n) % slots
-	w.slots[i] = append(w.slots[i], e)
+	w.slots[i] = append(w.slots[i], timer{e, e.set})
 }
 
-// turn returns the entries that are to be looked at now.
-func (w *wheel) turn() []*entry {
+// turn returns the timers whose time has come.
+func (w *wheel) turn() []timer {
 	w.at = (w.at + 1) % slots
 	due := w.slots[w.at]
 	w.slots[w.at] = nil
@@ -37,13 +44,13 @@ func (w *wheel) turn() []*entry {
 // tick calls those whose time has come.
 func (s *shard) tick() {
 	s.now = time.Now()
-	for _, e := range s.wheel.turn() {
+	for _, t := range s.wheel.turn() {
 		switch {
-		case e.guest == nil: // it has left
-		case s.now.Before(e.due):
-			s.wheel.put(e, e.due.Sub(s.now))
+		case t.guest == nil || t.set != t.entry.set: // it has left, or has another timer
+		case s.now.Before(t.due):
+			s.wheel.put(t.entry, t.due.Sub(s.now))
 		default:
-			s.call(e)
+			s.call(t.entry)
 		}
 	}
 }
@@ -73,20 +80,39 @@ func (s *shard) call(e *entry) {
 	}
 }
 
-// hurry ends waiting for a client that was told to go. One whose log is
-// complete may take its time.
+// hurry ends waiting for a client that is to take the end. One whose log is
+// complete may take its time, as long as its guest says nothing else.
 func (s *shard) hurry(e *entry) {
 	switch {
-	case e.why == Complete:
-	case e.due.IsZero() || s.now.Before(e.due): // it is new, or the lot is swept
+	case e.limited && s.now.Before(e.due): // the lot is swept
+	case e.limited:
+		s.gone(e, e.why)
+	case e.why != Complete:
+		e.limited = true
 		s.later(e, parting)
 	default:
-		s.gone(e, HungUp)
+		_, next, why := e.guest.Tick(s.scratch[:joblog.ChunkRoom], s.now.Sub(e.wrote), true)
+		s.allow(e, next, why)
 	}
 }
 
-// later has an entry called again.
+// allow gives a client whose log is complete the time that is next or, if there
+// is a reason, little, and none if it has taken nothing for long.
+func (s *shard) allow(e *entry, next time.Duration, why Reason) {
+	switch why {
+	case "":
+		s.later(e, next)
+	case Stalled:
+		s.gone(e, why)
+	default:
+		e.limited, e.why = true, why
+		s.later(e, parting)
+	}
+}
+
+// later has an entry called again, and not before.
 func (s *shard) later(e *entry, d time.Duration) {
+	e.set++
 	e.due = s.now.Add(d)
 	s.wheel.put(e, d)
 }

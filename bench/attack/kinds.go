@@ -33,9 +33,13 @@ var kinds = map[string]func(ctx context.Context, a *attack, conn net.Conn){
 		a.ask(conn, fmt.Sprintf("/jobs/none-%d/logs", rand.Int64()), "")
 	},
 	"tokens": func(_ context.Context, a *attack, conn net.Conn) {
-		a.ask(conn, a.path(), fmt.Sprintf("Authorization: Bearer e30.e30.%d\r\n", rand.Int64()))
+		a.ask(conn, "/closed/"+a.job, fmt.Sprintf("Authorization: Bearer %s%042d0\r\n", forged, rand.Int64()))
 	},
 }
+
+// forged is a token but for its signature: whoever is to refuse it has to verify
+// that. It says {"alg":"HS256"} and {"aud":"logs","exp":4102444800,"jobs":"*"}.
+const forged = "eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJsb2dzIiwiZXhwIjo0MTAyNDQ0ODAwLCJqb2JzIjoiKiJ9."
 
 func (a *attack) path() string { return "/jobs/" + a.job + "/logs" }
 

@@ -46,6 +46,13 @@ const caddyfile = `{
 http://localhost:%[6]d {
 	bind 127.0.0.1
 	jobs_logs
+	jobs_logs {
+		path /closed/{id}
+		tokens {
+			key HS256 a-secret-that-no-attacker-of-these-knows
+			audience logs
+		}
+	}
 }
 https://localhost:%[7]d {
 	bind 127.0.0.1

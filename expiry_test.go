@@ -1,0 +1,86 @@
+package caddyjobs
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// rare has heartbeats that come too late to end anything.
+func rare(options string) string {
+	return strings.Replace(options, "poll_interval", "heartbeat 1h\n poll_interval", 1)
+}
+
+// overIn is a time in whole seconds, as tokens and links have it, that is soon,
+// and not before a stream is open.
+func overIn() time.Time { return time.Now().Add(2500 * time.Millisecond).Truncate(time.Second) }
+
+// TestExpire has streams end with the token or link that let them in: not
+// before, nor at some heartbeat. Who then comes again is refused for good.
+func TestExpire(t *testing.T) {
+	for name, protocols := range map[string]string{"HTTP/1.1": "h1", "HTTP/2": "h1 h2c"} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, "servers {\n protocols "+protocols+"\n}\n"+rare(withLinks(sqliteStore)), needing(withSecret))
+			if name == "HTTP/2" {
+				transport := s.client.Transport.(*http.Transport)
+				transport.Protocols = new(http.Protocols)
+				transport.Protocols.SetUnencryptedHTTP2(true)
+			}
+			s.post(t, "hers", "one")
+			before := figures(t)["caddyjobs_streams_ended_total{reason=auth expired}"]
+			lasts := s.get(t, "/jobs/hers/logs", "Authorization", "Bearer "+claimed(t, tokenSecret, nil))
+			lasts.until("caught_up")
+			over := overIn()
+			token := claimed(t, tokenSecret, jwt.MapClaims{"exp": over.Unix()})
+			link := linkTo(t, "hers", over)
+			ways := [][]string{
+				{"/jobs/hers/logs", "Authorization", "Bearer " + token},
+				{"/jobs/hers/logs?format=ndjson", "Cookie", "__Host-jobs=" + token},
+				{"/jobs/hers/logs?format=text", "Authorization", "Bearer " + token},
+				{"/jobs/hers/logs?link=" + link, "X", ""},
+				{"/jobs/hers/logs?severity=error", "Cookie", plainCookie + "=" + link},
+			}
+			var streams []*stream
+			for _, way := range ways {
+				streams = append(streams, s.get(t, way[0], way[1:]...))
+			}
+			const reason = "what let you in has expired, or does not hold any more"
+			ends := map[string]string{
+				"text/event-stream":         "\n\nevent: auth_expired\ndata: {\"reason\":\"" + reason + "\"}\n\n",
+				"application/x-ndjson":      "\n{\"type\":\"auth_expired\",\"reason\":\"" + reason + "\"}\n",
+				"text/plain; charset=utf-8": "\n-- auth_expired: " + reason + "\n",
+			}
+			for i, st := range streams {
+				got := st.rest()
+				if early := time.Until(over); early > 0 {
+					t.Errorf("%s ended %v early", ways[i][0], early)
+				}
+				if st.status != 200 || !strings.HasSuffix(got, ends[st.header.Get("Content-Type")]) {
+					t.Errorf("%s: %d %q", ways[i][0], st.status, got)
+				}
+				if again := s.get(t, ways[i][0], append(ways[i][1:], "Last-Event-ID", "1")...); again.status != 401 {
+					t.Errorf("%s: who comes again: %d", ways[i][0], again.status)
+				}
+			}
+			if n := figures(t)["caddyjobs_streams_ended_total{reason=auth expired}"] - before; n != float64(len(ways)) {
+				t.Errorf("%v streams are counted as expired", n)
+			}
+			s.post(t, "hers", "two")
+			lasts.until(`"two"`)
+		})
+	}
+}
+
+// TestLeeway has a stream last as long as its token is accepted, and no longer.
+func TestLeeway(t *testing.T) {
+	s := newSite(t, rare(sqliteStore), strings.Replace(needing(withSecret), "leeway 1ms", "leeway 1s", 1))
+	s.post(t, "hers", "one")
+	exp := overIn().Add(-time.Second)
+	st := s.get(t, "/jobs/hers/logs", "Authorization", "Bearer "+claimed(t, tokenSecret, jwt.MapClaims{"exp": exp.Unix()}))
+	if got := st.rest(); !strings.Contains(got, "event: auth_expired") || time.Now().Before(exp.Add(time.Second)) {
+		t.Errorf("%v after its exp it ended with %q", time.Since(exp), got)
+	}
+}
