@@ -21,11 +21,13 @@ func init() {
 	httpcaddyfile.RegisterHandlerDirective("jobs_health", parseHealth)
 	httpcaddyfile.RegisterHandlerDirective("jobs_ingest", parseIngest)
 	httpcaddyfile.RegisterHandlerDirective("jobs_logs", parseLogs)
+	httpcaddyfile.RegisterHandlerDirective("jobs_viewer", parsePage)
 	// Before all that answers any request, so that they can stand in one site,
 	// and in this order.
 	httpcaddyfile.RegisterDirectiveOrder("jobs_health", httpcaddyfile.Before, "respond")
 	httpcaddyfile.RegisterDirectiveOrder("jobs_ingest", httpcaddyfile.Before, "respond")
 	httpcaddyfile.RegisterDirectiveOrder("jobs_logs", httpcaddyfile.Before, "respond")
+	httpcaddyfile.RegisterDirectiveOrder("jobs_viewer", httpcaddyfile.Before, "respond")
 }
 
 // parseApp reads the global option
@@ -210,6 +212,21 @@ func parseHealth(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	return p, parseBlock(h.Dispenser, map[string]func() error{
 		"live":  func() error { return parseWord(h.Dispenser, &p.Live) },
 		"ready": func() error { return parseWord(h.Dispenser, &p.Ready) },
+	})
+}
+
+// parsePage reads the directive
+//
+//	jobs_viewer [<matcher>] {
+//		path <path>
+//		logs <path or URL>
+//	}
+func parsePage(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next()
+	p := new(Page)
+	return p, parseBlock(h.Dispenser, map[string]func() error{
+		"path": func() error { return parseWord(h.Dispenser, &p.Path) },
+		"logs": func() error { return parseWord(h.Dispenser, &p.Logs) },
 	})
 }
 

@@ -19,6 +19,7 @@ type request struct {
 	resumed bool   // it has a cursor
 	gap     string // why its cursor cannot be honoured; empty if it can
 	link    string // that is to let it in; empty if there is none
+	state   bool   // the job's state is to be told at the beginning
 }
 
 // parameters are all that a URL may have, and what reads them.
@@ -30,6 +31,7 @@ var parameters = map[string]func(q *request, value string) error{
 	"format":      (*request).setFormat,
 	"lastEventId": (*request).setCursor,
 	"link":        (*request).setLink,
+	"state":       (*request).setState,
 }
 
 // parseRequest reads the query and the headers.
@@ -42,7 +44,7 @@ func parseRequest(r *http.Request) (*request, *refusal) {
 	for name, values := range query {
 		set, known := parameters[name]
 		if !known {
-			return q, badRequest(fmt.Sprintf("unknown parameter %.40q; known are follow, tail, since, severity, format, lastEventId and link", name))
+			return q, badRequest(fmt.Sprintf("unknown parameter %.40q; known are follow, tail, since, severity, format, lastEventId, link and state", name))
 		}
 		if len(values) > 1 {
 			return q, badRequest("the parameter " + name + " is given twice")
@@ -66,11 +68,21 @@ func badRequest(reason string) *refusal {
 }
 
 func (q *request) setFollow(value string) error {
+	follow, err := truth(value)
+	q.opts.Once = !follow
+	return err
+}
+
+func (q *request) setState(value string) (err error) {
+	q.state, err = truth(value)
+	return err
+}
+
+func truth(value string) (bool, error) {
 	if value != "true" && value != "false" {
-		return fmt.Errorf("%.40q is neither true nor false", value)
+		return false, fmt.Errorf("%.40q is neither true nor false", value)
 	}
-	q.opts.Once = value == "false"
-	return nil
+	return value == "true", nil
 }
 
 func (q *request) setTail(value string) error {

@@ -115,7 +115,11 @@ func (v *viewer) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	if err != nil {
 		return true, err
 	}
-	head := v.appendGap(v.opts.Format.AppendRetry(room(), clientRetry))
+	head := v.opts.Format.AppendRetry(room(), clientRetry)
+	if v.state {
+		head = v.opts.Format.AppendState(head, v.job.State)
+	}
+	head = v.appendGap(head)
 	state, err := joblog.More, error(nil)
 	if v.resumed {
 		head, state, err = v.first(ctx, head)

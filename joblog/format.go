@@ -66,6 +66,20 @@ func (f Format) AppendEnd(b []byte, state string, c, sent Cursor) []byte {
 	return b
 }
 
+// AppendState appends the named event state: where the job is.
+func (f Format) AppendState(b []byte, state string) []byte {
+	switch f {
+	case SSE:
+		b = append(b, "event: state\ndata: {\"state\":"...)
+		return append(appendString(b, state), "}\n\n"...)
+	case NDJSON:
+		b = append(b, `{"type":"state","state":`...)
+		return append(appendString(b, state), "}\n"...)
+	default:
+		return b // of no use to who reads lines
+	}
+}
+
 // AppendNotice appends a named event, which pages written for the original
 // never see: what is caught_up, gap, bye or error. A reason may be empty.
 func (f Format) AppendNotice(b []byte, what, reason string, c *Cursor) []byte {

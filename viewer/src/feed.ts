@@ -36,7 +36,7 @@ export class Feed {
     tailFirst: boolean,
   ) {
     this.whole = !tailFirst
-    this.live = new Stream(url, this.sink(), { ...options, params: tailFirst ? { tail: String(TAIL) } : {} })
+    this.live = new Stream(url, this.sink(), { ...options, params: { state: 'true', ...(tailFirst ? { tail: String(TAIL) } : {}) } })
   }
 
   start(): void {

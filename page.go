@@ -1,0 +1,128 @@
+package caddyjobs
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/encode"
+
+	embedded "github.com/caddyjobs/caddyjobs/viewer" // viewer is who watches
+)
+
+const defaultPage = "/jobs/{id}"
+
+func init() { caddy.RegisterModule(new(Page)) }
+
+// Page is the handler http.handlers.jobs_viewer. It serves a page that shows a
+// job's log, live, and what the page needs: the same for every job, known or
+// not, as the log itself is asked for by the page. Requests for other paths, or
+// that are neither GET nor HEAD, go to the next handler.
+type Page struct {
+	// Path is the path of the pages, in which the segment {id} stands for the
+	// job's id. Their files are in _viewer beside them. Default: /jobs/{id}.
+	Path string `json:"path,omitempty"`
+	// Logs is where the log of the job {id} is: a path, or a URL of another
+	// origin, which must have this one in its cors. Default: the page's path with
+	// /logs after it.
+	Logs string `json:"logs,omitempty"`
+
+	origin string // of Logs; empty if it is the page's
+}
+
+// CaddyModule describes the module.
+func (*Page) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.jobs_viewer", New: func() caddy.Module { return new(Page) }}
+}
+
+// Provision sets what is not set.
+func (p *Page) Provision(caddy.Context) error {
+	if p.Path == "" {
+		p.Path = defaultPage
+	}
+	if u, err := url.Parse(p.Logs); err == nil && u.Host != "" {
+		p.origin = u.Scheme + "://" + u.Host
+	}
+	return nil
+}
+
+// Validate reports settings that cannot work.
+func (p *Page) Validate() error {
+	if err := pattern(p.Path).validate(); err != nil {
+		return err
+	}
+	rest := strings.TrimPrefix(p.Logs, p.origin)
+	if err := pattern(rest).validate(); p.Logs != "" && err != nil {
+		return fmt.Errorf("logs: %w", err)
+	}
+	return nil
+}
+
+// ServeHTTP serves a page or a file of it, or passes the request on.
+func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return next.ServeHTTP(w, r)
+	}
+	if id, ok := pattern(p.Path).match(r); ok && id != "" {
+		p.servePage(w, r, id)
+		return nil
+	}
+	if f, lasts := p.file(r); f != nil {
+		serveFile(w, r, f, lasts)
+		return nil
+	}
+	return next.ServeHTTP(w, r)
+}
+
+func (p *Page) servePage(w http.ResponseWriter, r *http.Request, id string) {
+	source := strings.Replace(p.Logs, segmentID, url.PathEscape(id), 1)
+	text, policy := embedded.Page(source, p.origin)
+	h := w.Header()
+	h.Set("Content-Security-Policy", policy)
+	h.Set("Referrer-Policy", "no-referrer") // the address may have a link
+	serveFile(w, r, embedded.NewFile(".html", text), false)
+}
+
+// file is the file that a request is for, nil if it is for none, and whether
+// its name lasts: the content under it never changes.
+func (p *Page) file(r *http.Request) (f *embedded.File, lasts bool) {
+	name := path.Base(r.URL.Path)
+	if _, ok := pattern(strings.TrimSuffix(path.Dir(p.Path), "/") + "/" + embedded.Dir + name).match(r); !ok {
+		return nil, false
+	}
+	return embedded.Find(name)
+}
+
+// serveFile serves a file that any page may load.
+func serveFile(w http.ResponseWriter, r *http.Request, f *embedded.File, lasts bool) {
+	h, content, tag := w.Header(), f.Plain, f.Hash
+	if lasts {
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	} else {
+		h.Set("Cache-Control", "no-cache")
+	}
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Type", f.Type)
+	h.Add("Vary", "Accept-Encoding")
+	if len(encode.AcceptedEncodings(r, []string{"gzip"})) > 0 {
+		h.Set("Content-Encoding", "gzip")
+		content, tag = f.Gzip, tag+"-gzip"
+	}
+	h.Set("ETag", strconv.Quote(tag))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+}
+
+var (
+	_ caddy.Provisioner           = (*Page)(nil)
+	_ caddy.Validator             = (*Page)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Page)(nil)
+)
