@@ -75,7 +75,8 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		return nil
 	}
 	if f, lasts := p.file(r); f != nil {
-		serveFile(w, r, f, lasts)
+		shareFile(w.Header(), lasts)
+		serveFile(w, r, f)
 		return nil
 	}
 	return next.ServeHTTP(w, r)
@@ -87,7 +88,8 @@ func (p *Page) servePage(w http.ResponseWriter, r *http.Request, id string) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "no-referrer") // the address may have a link
-	serveFile(w, r, embedded.NewFile(".html", text), false)
+	h.Set("Cache-Control", "no-cache")
+	serveFile(w, r, embedded.NewFile(".html", text))
 }
 
 // file is the file that a request is for, nil if it is for none, and whether
@@ -100,16 +102,18 @@ func (p *Page) file(r *http.Request) (f *embedded.File, lasts bool) {
 	return embedded.Find(name)
 }
 
-// serveFile serves a file that any page may load.
-func serveFile(w http.ResponseWriter, r *http.Request, f *embedded.File, lasts bool) {
-	h, content, tag := w.Header(), f.Plain, f.Hash
+// shareFile lets any page load a file, and keep it if its name lasts.
+func shareFile(h http.Header, lasts bool) {
+	h.Set("Cache-Control", "no-cache")
 	if lasts {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	} else {
-		h.Set("Cache-Control", "no-cache")
 	}
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+}
+
+func serveFile(w http.ResponseWriter, r *http.Request, f *embedded.File) {
+	h, content, tag := w.Header(), f.Plain, f.Hash
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Type", f.Type)
 	h.Add("Vary", "Accept-Encoding")
