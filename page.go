@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -117,7 +118,7 @@ func serveFile(w http.ResponseWriter, r *http.Request, f *embedded.File) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Type", f.Type)
 	h.Add("Vary", "Accept-Encoding")
-	if len(encode.AcceptedEncodings(r, []string{"gzip"})) > 0 {
+	if slices.Contains(encode.AcceptedEncodings(r, nil), "gzip") {
 		h.Set("Content-Encoding", "gzip")
 		content, tag = f.Gzip, tag+"-gzip"
 	}
