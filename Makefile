@@ -1,6 +1,6 @@
 # What a developer types. `make` lists it. The versions of the tools are in
-# scripts/versions.env; all that is installed goes into .cache, bin and
-# e2e/node_modules, but for Debian packages.
+# scripts/versions.env; all that is installed goes into .cache, bin, and
+# node_modules of e2e and viewer, but for Debian packages.
 
 SHELL := bash
 
@@ -22,7 +22,7 @@ SOAK_PACKAGES ?= ./...
 FUZZ_TIME ?= 30s
 FUZZ_PACKAGES ?= ./...
 
-.PHONY: help run build test setup lint vet check fuzz bench soak clean
+.PHONY: help run build test setup lint vet viewer check fuzz bench soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -42,7 +42,12 @@ vet:
 	$(AS_XCADDY) go vet ./...
 	cd bench/peers && go vet ./...
 
+viewer: ## build the page's files, viewer/dist, from viewer/src
+	scripts/install-clients
+	cd viewer && node_modules/.bin/tsc --noEmit && node build.mjs
+
 check: setup ## run the tests, under the race detector
+	cd viewer && node_modules/.bin/tsc --noEmit && npm test --silent
 	go test -race -timeout 20m ./...
 	go test -race -timeout 20m . ./e2e -parking off
 
@@ -76,8 +81,4 @@ fmt: tools ## format the code
 	golangci-lint fmt
 
 clean: ## remove what make has fetched and built
-	rm -rf .cache bin e2e/node_modules
-
-.PHONY: viewer
-viewer: ## build the page's files, viewer/dist, from viewer/src
-	cd viewer && npm ci --no-audit --no-fund && node_modules/.bin/tsc --noEmit && node build.mjs
+	rm -rf .cache bin e2e/node_modules viewer/node_modules
