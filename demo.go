@@ -68,12 +68,16 @@ func demoLine(run, i int) joblog.Event {
 	switch {
 	case i == 0:
 		return joblog.Event{Message: fmt.Sprintf("Demo job, run %d: %d lines, one every %s", run, demoLines, demoPause)}
+	case i == 2 || i == 30:
+		return joblog.Event{Message: fmt.Sprintf("::group::Part %d", 1+i/30)}
+	case i == 29 || i == demoLines-2:
+		return joblog.Event{Message: "::endgroup::"}
 	case i == demoLines-1:
 		return joblog.Event{Message: "\x1b[32mdone\x1b[0m; the job completes and begins anew", Severity: "info"}
 	case i%20 == 13:
 		return joblog.Event{Message: fmt.Sprintf("step %d took longer than usual", i), Severity: "warn"}
 	default:
-		return joblog.Event{Message: fmt.Sprintf("step %d of %d", i, demoLines-2), Severity: "info"}
+		return joblog.Event{Message: fmt.Sprintf("\x1b[36mstep %d\x1b[0m of %d", i, demoLines-3), Severity: "info"}
 	}
 }
 
