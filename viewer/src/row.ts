@@ -66,8 +66,9 @@ function content(look: Look): Node[] {
   const { group } = look
   if (!group) return [body]
   const button = h('button', { class: 'fold', 'aria-expanded': String(group.open), tabindex: '-1' }, h('span', { class: 'title' }, body))
-  const about = h('span', { class: 'about' }, [group.lines === 1 ? '1 line' : `${group.lines.toLocaleString('en')} lines`, group.took].filter(Boolean).join(', '))
-  return [button, about]
+  if (!group.took) return [button] // it goes on: its lines are yet to be counted
+  const lines = group.lines === 1 ? '1 line' : `${group.lines.toLocaleString('en')} lines`
+  return [button, h('span', { class: 'about' }, `${lines}, ${group.took}`)]
 }
 
 function paint(to: ParentNode, look: Look): void {
