@@ -66,9 +66,9 @@ function content(look: Look): Node[] {
   const { group } = look
   if (!group) return [body]
   const button = h('button', { class: 'fold', 'aria-expanded': String(group.open), tabindex: '-1' }, h('span', { class: 'title' }, body))
-  if (!group.took) return [button] // it goes on: its lines are yet to be counted
+  if (group.lines === Infinity) return [button] // it goes on
   const lines = group.lines === 1 ? '1 line' : `${group.lines.toLocaleString('en')} lines`
-  return [button, h('span', { class: 'about' }, `${lines}, ${group.took}`)]
+  return [button, h('span', { class: 'about' }, [lines, group.took].filter(Boolean).join(', '))]
 }
 
 function paint(to: ParentNode, look: Look): void {

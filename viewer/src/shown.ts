@@ -99,7 +99,7 @@ export class Shown {
     const around = this.filter ? null : this.groups.around(line), group = around?.start === line ? around : null
     if (!around) return { group: null, depth: 0 }
     if (!group) return { group, depth: around.depth + 1 }
-    const lines = Math.min(group.end, this.log.count - 1) - line
+    const lines = group.end - line // Infinity while it goes on
     return { depth: group.depth, group: { open: this.groups.isOpen(group), failed: this.groups.failed(group), lines, took: duration(group.took) } }
   }
 
