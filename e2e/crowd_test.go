@@ -53,6 +53,9 @@ func (s *server) comeFrom(t *testing.T, address string) *comer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.(*net.TCPConn).SetLinger(0); err != nil { // or each would keep its port for a minute
+		t.Fatal(err)
+	}
 	if _, err := io.WriteString(conn, "GET /jobs/watched/logs HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
