@@ -28,6 +28,11 @@ func TestViewer(t *testing.T) {
 			}{
 				{"live", viewLive},
 				{"resume", viewResume},
+				{"hostile", viewHostile},
+				{"policy", viewPolicy},
+				{"search", viewSearch},
+				{"filter", viewFilter},
+				{"links", viewLinks},
 			} {
 				t.Run(test.name, func(t *testing.T) { test.run(t, v) })
 			}

@@ -39,6 +39,12 @@ const calls = {
     })()`)
     await browser.click(x, y)
   },
+  problem: async (start, ms) => {
+    for (const end = Date.now() + ms; !browser.problems().some((p) => p.startsWith(start));) {
+      if (Date.now() > end) throw new Error('the problems are ' + JSON.stringify(browser.problems()))
+      await new Promise((done) => setTimeout(done, 20))
+    }
+  },
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
