@@ -62,7 +62,7 @@ const numbered = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => `
 test('a short log is whole with its tail', async (t) => {
   const s = await serve(t), { f, until, told } = feed(t, s.url)
   const live = await s.next()
-  assert.deepEqual(live.query, { tail: '2000' })
+  assert.deepEqual(live.query, { state: 'true', tail: '2000' })
   live.rows(1, 3)
   live.say('event: caught_up\ndata: {}\n\n')
   await until(() => f.whole)
@@ -180,7 +180,7 @@ test('a refusal for good is told, one for now is tried again', async (t) => {
 test('with a permalink the log comes from its beginning', async (t) => {
   const s = await serve(t), { f, until } = feed(t, s.url, false)
   const live = await s.next()
-  assert.deepEqual(live.query, {})
+  assert.deepEqual(live.query, { state: 'true' })
   live.rows(1, 10)
   await until(() => f.log.count === 10)
   assert.equal(f.whole, true)
