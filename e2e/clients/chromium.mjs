@@ -34,7 +34,11 @@ export class Chromium {
     this.page.on('pageerror', (error) => note('error: ' + error.stack))
     this.page.on('console', (m) => ['error', 'warning'].includes(m.type()) && note(m.text()))
     this.page.on('dialog', (d) => { note('dialog: ' + d.message()); void d.dismiss() })
-    this.page.on('request', (r) => new URL(r.url()).host !== new URL(address).host && note('request: ' + r.url()))
+    this.requested = []
+    this.page.on('request', (r) => {
+      this.requested.push(r.url())
+      if (new URL(r.url()).host !== new URL(address).host) note('request: ' + r.url())
+    })
     await this.page.addInitScript(listen)
     if (clock) await this.page.clock.install()
     this.inspector = await this.context.newCDPSession(this.page)
@@ -52,6 +56,7 @@ export class Chromium {
   press(key) { return this.page.keyboard.press(key) }
   type(text) { return this.page.keyboard.type(text) }
   problems() { return this.found }
+  requests() { return this.requested }
   forward(ms) { return this.page.clock.fastForward(ms) }
   screenshot(path) { return this.page.screenshot({ path }).then(() => null) }
   close() { return this.browser.close() }

@@ -26,7 +26,7 @@ export class Firefox {
     await once(f.socket, 'open')
     f.socket.on('message', (m) => f.heard(JSON.parse(m)))
     await f.send('session.new', { capabilities: { alwaysMatch: { unhandledPromptBehavior: { default: 'ignore' } } } })
-    await f.send('session.subscribe', { events: ['log.entryAdded', 'browsingContext.userPromptOpened'] })
+    await f.send('session.subscribe', { events: ['log.entryAdded', 'browsingContext.userPromptOpened', 'network.beforeRequestSent'] })
     await f.send('script.addPreloadScript', { functionDeclaration: listen })
     return f
   }
@@ -42,6 +42,15 @@ export class Firefox {
     this.pending.delete(id)
     if (type === 'error') asked?.reject(new Error(`${error}: ${message}`))
     else asked?.resolve(result)
+    if (method) this.told(method, params)
+  }
+
+  told(method, params) {
+    if (method === 'network.beforeRequestSent' && params.context === this.context) {
+      const { url } = params.request
+      this.requested.push(url)
+      if (new URL(url).host !== this.host) this.found.push('request: ' + url)
+    }
     if (method === 'log.entryAdded' && ['error', 'warn'].includes(params.level)) this.found.push(params.text)
     if (method === 'browsingContext.userPromptOpened') {
       this.found.push('dialog: ' + params.message)
@@ -55,6 +64,8 @@ export class Firefox {
     this.context = (await this.send('browsingContext.create', { type: 'tab' })).context
     if (before) await this.send('browsingContext.close', { context: before })
     this.found = []
+    this.requested = []
+    this.host = new URL(address).host
     await this.send('browsingContext.setViewport', { context: this.context, viewport: { width, height } })
     await this.send('browsingContext.navigate', { context: this.context, url: address, wait: 'complete' })
   }
@@ -80,6 +91,7 @@ export class Firefox {
   type(text) { return this.act('key', [...text].flatMap((value) => [{ type: 'keyDown', value }, { type: 'keyUp', value }])) }
   wheel(dy) { return this.act('wheel', [{ type: 'scroll', x: 640, y: 400, deltaX: 0, deltaY: dy }]) }
   problems() { return this.found }
+  requests() { return this.requested }
 
   async screenshot(path) {
     const { data } = await this.send('browsingContext.captureScreenshot', { context: this.context })
