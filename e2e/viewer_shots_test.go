@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 var (
@@ -48,6 +49,9 @@ func (v *viewer) stage(t *testing.T, s scene) {
 	v.press(t, s.keys...)
 	if s.search != "" {
 		v.search(t, s.search)
+	}
+	if s.job != "queued" {
+		v.await(t, `$('.elapsed').textContent !== ''`)
 	}
 	v.await(t, `frame().then(() => %s)`, s.until)
 }
@@ -103,9 +107,8 @@ func (v *viewer) isAccessible(t *testing.T, axe string) {
 // addBuild adds a job whose log is like those of builds.
 func (v *viewer) addBuild(t *testing.T, job string) {
 	t.Helper()
-	const begin = 1_700_000_000_000
 	v.addJob(t, job)
-	at := int64(begin)
+	at := time.Now().Add(-time.Minute).UnixMilli()
 	add := func(severity, format string, args ...any) {
 		at += 430
 		v.exec(t, insertEvent, job, fmt.Sprintf(format, args...), severity, at)
@@ -134,7 +137,7 @@ func (v *viewer) addBuild(t *testing.T, job string) {
 		add("info", "\x1b[32m ✓ \x1b[0mcart > adds item %d \x1b[90m%dms\x1b[0m", i, i*3+1)
 	}
 	add("info", "A long line: %s", strings.Repeat("the quick brown fox jumps over the lazy dog ", 12))
-	add("info", "tabs\tand\tcontrol \x07 characters, wide 日本語テキスト and 🎉")
+	add("info", "tabs\tand\tcontrol \x07 characters, and ünïcödé")
 }
 
 // fail ends such a job.
@@ -146,7 +149,7 @@ func (v *viewer) fail(t *testing.T, job string) {
 		{"info", "::endgroup::"},
 		{"critical", "Process exited with code 1"},
 	} {
-		v.exec(t, insertEvent, job, l.text, l.severity, 1_700_000_030_000)
+		v.exec(t, insertEvent, job, l.text, l.severity, time.Now().UnixMilli())
 	}
 	v.setState(t, job, "failed")
 }

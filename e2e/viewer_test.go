@@ -20,7 +20,7 @@ func TestViewer(t *testing.T) {
 	for _, engine := range []string{"chromium", "firefox"} {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			a, s := onSQLite(t, config{jobs: "poll_interval 50ms"})
+			a, s := onSQLite(t, config{binary: plainCaddy, jobs: "poll_interval 50ms"})
 			v := &viewer{a, newBrowser(t, engine), s}
 			for _, test := range []struct {
 				name string

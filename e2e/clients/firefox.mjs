@@ -60,9 +60,9 @@ export class Firefox {
 
   /** Opens an address in a page of its own, in place of the one before. */
   async open(address, { width = 1280, height = 800 } = {}) {
-    const before = this.context
-    this.context = (await this.send('browsingContext.create', { type: 'tab' })).context
-    if (before) await this.send('browsingContext.close', { context: before })
+    if (this.user) await this.send('browser.removeUserContext', this.user) // with its pages and what they have kept
+    this.user = await this.send('browser.createUserContext')
+    this.context = (await this.send('browsingContext.create', { type: 'tab', ...this.user })).context
     this.found = []
     this.requested = []
     this.host = new URL(address).host
