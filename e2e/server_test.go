@@ -63,6 +63,7 @@ const caddyfile = `
 		cors https://localhost:%[5]s %[10]s
 		%[8]s
 	}
+	jobs_viewer
 }
 http://localhost:%[4]s {
 	bind fd/3

@@ -75,7 +75,7 @@ export class View {
     return { line: this.rows.lineAt(row), delta: top - this.offset(row) }
   }
 
-  /** Brings a line into view, if it is not there. */
+  /** Brings a line into view, if it is not there. The reader stays with it, even at the end. */
   reveal(line: number, where: 'centre' | 'near' = 'centre'): void {
     if (!this.rows.count) return
     this.sideways = true
@@ -85,11 +85,12 @@ export class View {
     const begin = this.offset(row), end = begin + this.height(row)
     if (begin >= top + ROW && end <= top + height - ROW) return
     const to = where === 'centre' ? begin - height / 3 : begin < top + ROW ? begin - ROW : end - height + ROW
+    this.setFollowing(false)
     this.go(to)
   }
 
-  top(): void { this.go(0) }
-  page(by: number): void { this.go(this.scroll.top + by * (this.scroll.height - 2 * ROW)) }
+  top(): void { this.reach(0) }
+  page(by: number): void { this.reach(this.scroll.top + by * (this.scroll.height - 2 * ROW)) }
 
   follow(): void {
     this.setFollowing(true)
@@ -98,8 +99,12 @@ export class View {
 
   unfollow(): void { this.setFollowing(false) }
 
-  private go(to: number): void {
+  private reach(to: number): void {
     this.setFollowing(to >= this.scroll.most - 2)
+    this.go(to)
+  }
+
+  private go(to: number): void {
     this.scroll.go(to)
     this.seen = this.scroll.top
     this.update()
@@ -114,7 +119,7 @@ export class View {
   // A reader who scrolls up is never moved; one who comes to the end follows.
   private scrolled(): void {
     const top = this.scroll.top
-    if (top >= this.scroll.most - 2) this.setFollowing(true)
+    if (top > this.seen && top >= this.scroll.most - 2) this.setFollowing(true)
     else if (top < this.seen - 1) this.setFollowing(false)
     this.update()
   }

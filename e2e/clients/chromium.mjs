@@ -1,0 +1,79 @@
+// Chromium, as viewer.mjs wants a browser to be.
+import { readFile } from 'node:fs/promises'
+import { chromium } from 'playwright-core'
+
+// What a page does that it must not do, told on the console.
+const listen = () => addEventListener('securitypolicyviolation', (e) => {
+  console.error(`securitypolicyviolation: ${e.violatedDirective} ${e.blockedURI} ${e.sample}`)
+}, true)
+
+export class Chromium {
+  found = []
+
+  static async launch() {
+    const c = new Chromium()
+    c.browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM,
+      headless: true,
+      handleSIGINT: false,
+      args: [
+        '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+        '--disable-background-networking', '--disable-component-update', '--disable-sync',
+      ],
+    })
+    return c
+  }
+
+  /** Opens an address in a page of its own, in place of the one before. */
+  async open(address, { width = 1280, height = 800, dark = false, clock = false } = {}) {
+    await this.context?.close()
+    this.context = await this.browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light' })
+    this.found = []
+    this.page = await this.context.newPage()
+    const note = (problem) => this.found.push(problem)
+    this.page.on('pageerror', (error) => note('error: ' + error.stack))
+    this.page.on('console', (m) => ['error', 'warning'].includes(m.type()) && note(m.text()))
+    this.page.on('dialog', (d) => { note('dialog: ' + d.message()); void d.dismiss() })
+    this.requested = []
+    this.page.on('request', (r) => {
+      this.requested.push(r.url())
+      if (new URL(r.url()).host !== new URL(address).host) note('request: ' + r.url())
+    })
+    await this.page.addInitScript(listen)
+    if (clock) await this.page.clock.install()
+    this.inspector = await this.context.newCDPSession(this.page)
+    await this.page.goto(address)
+  }
+
+  // The inspector's evaluation is not subject to the page's policy.
+  async evaluate(expression) {
+    const { result, exceptionDetails: e } = await this.inspector.send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true })
+    if (e) throw new Error(e.exception?.description ?? e.text)
+    return result.value
+  }
+
+  click(x, y) { return this.page.mouse.click(x, y) }
+  press(key) { return this.page.keyboard.press(key) }
+  type(text) { return this.page.keyboard.type(text) }
+  problems() { return this.found }
+  requests() { return this.requested }
+  forward(ms) { return this.page.clock.fastForward(ms) }
+  screenshot(path) { return this.page.screenshot({ path }).then(() => null) }
+  close() { return this.browser.close() }
+
+  async wheel(dy) {
+    const { width, height } = this.page.viewportSize()
+    await this.page.mouse.move(width / 2, height / 2)
+    await this.page.mouse.wheel(0, dy)
+  }
+
+  /** Chooses what the menu of downloads has under a name: the file's name, and what is in it. */
+  async download(name) {
+    const log = this.page.locator('job-log')
+    await log.locator('summary').click()
+    const [download] = await Promise.all([
+      this.page.waitForEvent('download'), log.getByRole('link', { name, exact: true }).click(),
+    ])
+    return { name: download.suggestedFilename(), text: await readFile(await download.path(), 'utf8') }
+  }
+}

@@ -1,0 +1,118 @@
+// Firefox, as viewer.mjs wants a browser to be, by WebDriver BiDi.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { writeFile } from 'node:fs/promises'
+import WebSocket from 'ws'
+
+const keys = { Escape: '\uE00C', Enter: '\uE007' }
+
+const listen = `() => addEventListener('securitypolicyviolation', (e) => {
+  console.error('securitypolicyviolation: ' + e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample)
+}, true)`
+
+export class Firefox {
+  found = []
+  pending = new Map()
+  last = 0
+
+  static async launch(folder) {
+    const f = new Firefox()
+    f.process = spawn(process.env.FIREFOX, ['--headless', '--remote-debugging-port', '0', '--profile', folder, '--no-remote'], {
+      env: { ...process.env, HOME: folder, MOZ_HEADLESS_WIDTH: '1280', MOZ_HEADLESS_HEIGHT: '900' }, stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    f.exited = once(f.process, 'exit')
+    f.socket = new WebSocket(await address(f.process.stderr) + '/session')
+    await once(f.socket, 'open')
+    f.socket.on('message', (m) => f.heard(JSON.parse(m)))
+    await f.send('session.new', { capabilities: { alwaysMatch: { unhandledPromptBehavior: { default: 'ignore' } } } })
+    await f.send('session.subscribe', { events: ['log.entryAdded', 'browsingContext.userPromptOpened', 'network.beforeRequestSent'] })
+    await f.send('script.addPreloadScript', { functionDeclaration: listen })
+    return f
+  }
+
+  send(method, params = {}) {
+    const id = ++this.last
+    this.socket.send(JSON.stringify({ id, method, params }))
+    return new Promise((resolve, reject) => this.pending.set(id, { resolve, reject }))
+  }
+
+  heard({ id, type, result, error, message, method, params }) {
+    const asked = this.pending.get(id)
+    this.pending.delete(id)
+    if (type === 'error') asked?.reject(new Error(`${error}: ${message}`))
+    else asked?.resolve(result)
+    if (method) this.told(method, params)
+  }
+
+  told(method, params) {
+    if (method === 'network.beforeRequestSent' && params.context === this.context) {
+      const { url } = params.request
+      this.requested.push(url)
+      if (new URL(url).host !== this.host) this.found.push('request: ' + url)
+    }
+    if (method === 'log.entryAdded' && ['error', 'warn'].includes(params.level)) this.found.push(params.text)
+    if (method === 'browsingContext.userPromptOpened') {
+      this.found.push('dialog: ' + params.message)
+      void this.send('browsingContext.handleUserPrompt', { context: params.context, accept: false })
+    }
+  }
+
+  /** Opens an address in a page of its own, in place of the one before. */
+  async open(address, { width = 1280, height = 800 } = {}) {
+    if (this.user) await this.send('browser.removeUserContext', this.user) // with its pages and what they have kept
+    this.user = await this.send('browser.createUserContext')
+    this.context = (await this.send('browsingContext.create', { type: 'tab', ...this.user })).context
+    this.found = []
+    this.requested = []
+    this.host = new URL(address).host
+    await this.send('browsingContext.setViewport', { context: this.context, viewport: { width, height } })
+    await this.send('browsingContext.navigate', { context: this.context, url: address, wait: 'complete' })
+  }
+
+  async evaluate(expression) {
+    const { result, exceptionDetails: e } = await this.send('script.evaluate', {
+      expression, target: { context: this.context }, awaitPromise: true, userActivation: true,
+    })
+    if (e) throw new Error(e.text)
+    return result.value
+  }
+
+  act(type, actions) {
+    return this.send('input.performActions', { context: this.context, actions: [{ type, id: type, actions }] }).then(() => null)
+  }
+
+  click(x, y) {
+    const at = { type: 'pointerMove', x: Math.round(x), y: Math.round(y) }
+    return this.act('pointer', [at, { type: 'pointerDown', button: 0 }, { type: 'pointerUp', button: 0 }])
+  }
+
+  press(key) { return this.type([keys[key] ?? key]) }
+  type(text) { return this.act('key', [...text].flatMap((value) => [{ type: 'keyDown', value }, { type: 'keyUp', value }])) }
+  wheel(dy) { return this.act('wheel', [{ type: 'scroll', x: 640, y: 400, deltaX: 0, deltaY: dy }]) }
+  problems() { return this.found }
+  requests() { return this.requested }
+
+  async screenshot(path) {
+    const { data } = await this.send('browsingContext.captureScreenshot', { context: this.context })
+    await writeFile(path, Buffer.from(data, 'base64'))
+  }
+
+  async close() {
+    await this.send('browser.close').catch(() => this.process.kill())
+    this.socket.terminate()
+    await this.exited
+  }
+}
+
+// Where Firefox says that it listens.
+async function address(stderr) {
+  for await (const line of createInterface({ input: stderr })) {
+    const m = /WebDriver BiDi listening on (ws:\S+)/.exec(line)
+    if (m) {
+      stderr.resume() // and whatever it says besides is of no interest
+      return m[1]
+    }
+  }
+  throw new Error('Firefox ended before it listened')
+}

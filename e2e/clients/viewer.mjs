@@ -1,0 +1,60 @@
+// viewer.mjs <chromium|firefox> <empty folder>: drives the page in a browser.
+// It reads calls, one JSON array a line, the name and its arguments, and prints
+// for each an object with its value or its error. It ends with its input.
+import { createInterface } from 'node:readline'
+import { Chromium } from './chromium.mjs'
+import { Firefox } from './firefox.mjs'
+
+const [engine, folder] = process.argv.slice(2)
+const browser = await (engine === 'firefox' ? Firefox : Chromium).launch(folder)
+process.on('SIGINT', () => {}) // the input ends as well, and so does the browser
+
+// What expressions may use of the page, and how those that wait do so.
+const words = `
+  const root = document.querySelector('job-log')?.shadowRoot
+  const $ = (s) => root?.querySelector(s), $$ = (s) => [...(root?.querySelectorAll(s) ?? [])]
+  const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
+  const soon = () => new Promise((done) => setTimeout(done, 20))
+  const until = async (holds, ms) => {
+    for (const end = Date.now() + ms; ;) {
+      let value, failure
+      try { value = await holds() } catch (error) { failure = error }
+      if (value) return value
+      if (Date.now() > end) throw new Error((failure ?? 'it does not hold') + '; the page says ' + root?.querySelector('.app')?.innerText.slice(0, 2000))
+      await soon()
+    }
+  }
+`
+const run = (body) => browser.evaluate(`(async () => { ${words}; return JSON.stringify(await (${body}) ?? null) })()`)
+
+const calls = {
+  eval: async (body) => JSON.parse(await run(body)),
+  await: async (body, ms) => JSON.parse(await run(`until(async () => (${body}), ${ms})`)),
+  click: async (element) => {
+    const { x, y } = await calls.eval(`(() => {
+      const e = ${element}, r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2
+      const on = root.elementFromPoint(x, y)
+      if (!e.contains(on)) throw new Error('another element is there: ' + on?.outerHTML.slice(0, 200))
+      return { x, y }
+    })()`)
+    await browser.click(x, y)
+  },
+  problem: async (start, ms) => {
+    for (const end = Date.now() + ms; !browser.problems().some((p) => p.startsWith(start));) {
+      if (Date.now() > end) throw new Error('the problems are ' + JSON.stringify(browser.problems()))
+      await new Promise((done) => setTimeout(done, 20))
+    }
+  },
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const [name, ...args] = JSON.parse(line)
+  let answer
+  try {
+    answer = { value: (await (calls[name] ?? browser[name].bind(browser))(...args)) ?? null }
+  } catch (error) {
+    answer = { error: String(error.stack ?? error) }
+  }
+  console.log(JSON.stringify(answer))
+}
+await browser.close()

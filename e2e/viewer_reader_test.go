@@ -1,0 +1,157 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// viewFollow scrolls up in a job that runs: lines that come do not move the
+// reader, the pill counts them, and a click on it goes down.
+func viewFollow(t *testing.T, v *viewer) {
+	const job = "follow"
+	v.addJob(t, job)
+	v.log(t, job, 200, "line %d")
+	v.show(t, job)
+	v.awaitLine(t, 200, "line 199")
+	v.await(t, `$('.pill').hidden && $('[aria-label^="Follow"]').getAttribute('aria-pressed') === 'true'`)
+	v.call(t, "wheel", -700)
+	v.await(t, `!$('.pill').hidden && $('.port').scrollTop < $('.port').scrollHeight - $('.port').clientHeight - 600`)
+	v.awaitText(t, ".pill", "↓ to the end")
+	before := v.numbers(t)
+	v.log(t, job, 1, "news")
+	v.awaitText(t, ".pill", "↓ 1 new line")
+	v.log(t, job, 49, "more news %d")
+	v.awaitText(t, ".pill", "↓ 50 new lines")
+	if at := v.numbers(t); !slices.Equal(at, before) || slices.Contains(at, 200) {
+		t.Errorf("%s: the reader saw %v, and sees %v after lines came", v.engine, before, at)
+	}
+	v.await(t, `$('[aria-label^="Follow"]').getAttribute('aria-pressed') === 'false'`)
+	v.click(t, `$('.pill')`)
+	v.await(t, `$('.pill').hidden`)
+	v.awaitLast(t, 250)
+	v.log(t, job, 30, "and on %d")
+	v.awaitLast(t, 280)
+	v.setState(t, job, "completed")
+	v.awaitState(t, "completed", "complete")
+}
+
+// awaitLast waits until the last line that can be seen has a number.
+func (v *viewer) awaitLast(t *testing.T, number int) {
+	t.Helper()
+	v.await(t, `frame().then(() => {
+		const port = $('.port'), last = $$('.row').at(-1)
+		return last.querySelector('.n a').dataset.n === '%d' && port.scrollTop >= port.scrollHeight - port.clientHeight - 1
+	})`, number)
+}
+
+// viewKeys reads a log without a mouse.
+func viewKeys(t *testing.T, v *viewer) {
+	const job = "keys"
+	v.addJob(t, job)
+	v.log(t, job, 300, "some line %d")
+	v.exec(t, insertEvent, job, "a long line that is wrapped: "+strings.Repeat("0123456789 ", 50), "info", eventTime)
+	v.show(t, job)
+	v.awaitLine(t, 300, "some line 299")
+	v.press(t, "?")
+	v.await(t, `$('dialog').open && $('dialog').innerText.includes('next and previous match')`)
+	v.press(t, "Escape")
+	v.await(t, `!$('dialog').open`)
+	v.press(t, "g")
+	v.awaitTop(t, 1)
+	v.press(t, "j", "j", "j", "k")
+	v.await(t, `$('.current').id === 'line-1' && $('.port').getAttribute('aria-activedescendant') === 'line-1'`)
+	v.press(t, "G")
+	v.awaitLast(t, 301)
+	v.awaitFollowing(t, true)
+	v.press(t, "w")
+	v.await(t, `frame().then(() => $$('.row').at(-1).offsetHeight >= 60)`)
+	v.awaitLast(t, 301)
+	v.press(t, "w")
+	v.await(t, `frame().then(() => $$('.row').at(-1).offsetHeight === 20)`)
+	v.press(t, "f")
+	v.awaitFollowing(t, false)
+	v.press(t, "f")
+	v.awaitFollowing(t, true)
+	v.press(t, "/")
+	v.await(t, `root.activeElement === $('input')`)
+	v.call(t, "type", "line 77")
+	v.awaitFound(t, "1 of 1", 78, "line 77")
+	v.press(t, "Escape")
+	v.await(t, `root.activeElement === $('.port')`)
+	v.press(t, "Escape")
+	v.awaitText(t, ".hits", "")
+	v.press(t, "t")
+	v.await(t, `frame().then(() => $('.row .t').textContent !== '')`)
+}
+
+// awaitTop waits until the first line that can be seen has a number.
+func (v *viewer) awaitTop(t *testing.T, number int) {
+	t.Helper()
+	v.await(t, `frame().then(() => $('.port').scrollTop === 0 && $('.row .n a').dataset.n === '%d')`, number)
+}
+
+func (v *viewer) awaitFollowing(t *testing.T, on bool) {
+	t.Helper()
+	v.await(t, `$('[aria-label^="Follow"]').getAttribute('aria-pressed') === '%v'`, on)
+}
+
+// viewEnd sees a job complete: whatever time passes then, the page asks for
+// nothing more. Only Chromium's clock can be put forward.
+func viewEnd(t *testing.T, v *viewer) {
+	const job = "end"
+	v.addJob(t, job)
+	v.log(t, job, 10, "line %d")
+	v.show(t, job, look{Clock: v.engine == "chromium"})
+	v.awaitLine(t, 10, "line 9")
+	v.setState(t, job, "completed")
+	v.awaitState(t, "completed", "complete")
+	v.await(t, `$('.badge').dataset.mood === 'good' && document.title === 'end · completed'`)
+	v.await(t, `$('[aria-label^="Follow"]').hidden && $('.again').hidden`)
+	if v.engine == "chromium" {
+		v.call(t, "forward", 600_000)
+	}
+	v.eval(t, new(bool), `frame().then(() => true)`)
+	var requests []string
+	v.decode(t, v.call(t, "requests"), &requests)
+	streams := slices.DeleteFunc(requests, func(r string) bool { return !strings.Contains(r, "/logs") })
+	if len(streams) != 1 {
+		t.Errorf("%s: the page asked for %q, want one stream", v.engine, streams)
+	}
+
+	const failed = "failed"
+	v.addJob(t, failed)
+	v.setState(t, failed, "failed")
+	v.show(t, failed)
+	v.awaitState(t, "failed", "complete")
+	v.await(t, `$('.badge').dataset.mood === 'bad'`)
+	v.awaitText(t, ".empty", "The job ended without a line.")
+}
+
+// viewDownloads saves the log as text and as NDJSON: to the byte what curl gets.
+func viewDownloads(t *testing.T, v *viewer) {
+	if v.engine != "chromium" {
+		return
+	}
+	const job = "down loads/é" // whose names become those of files
+	v.addJob(t, job)
+	v.log(t, job, 2500, "line %d")
+	for _, text := range payloads {
+		v.exec(t, insertEvent, job, text+"\nüñí\r\n", "warn", eventTime)
+	}
+	v.show(t, job)
+	v.await(t, `$('.port').getAttribute('aria-rowcount') >= 2500`)
+	for _, format := range []struct{ name, query, file string }{
+		{"Text", "text", "down_loads_.log"}, {"NDJSON", "ndjson", "down_loads_.ndjson"},
+	} {
+		var got struct{ Name, Text string }
+		v.decode(t, v.call(t, "download", format.name), &got)
+		want := curl(t, v.page(job)+"/logs?follow=false&format="+format.query)
+		if got.Text != want || len(want) < 2500 {
+			t.Errorf("%s: %d bytes are downloaded, curl gets %d:\n%.500s\nand\n%.500s", format.name, len(got.Text), len(want), got.Text, want)
+		}
+		if got.Name != format.file {
+			t.Errorf("%s: the file is called %q, want %q", format.name, got.Name, format.file)
+		}
+	}
+}
