@@ -220,6 +220,10 @@ func parseHealth(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //	jobs_viewer [<matcher>] {
 //		path <path>
 //		logs <path or URL>
+//		index
+//		owner <placeholder>
+//		store <name>
+//		allowed_hosts <names...>
 //	}
 func parsePage(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next()
@@ -227,6 +231,11 @@ func parsePage(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	return p, parseBlock(h.Dispenser, map[string]func() error{
 		"path": func() error { return parseWord(h.Dispenser, &p.Path) },
 		"logs": func() error { return parseWord(h.Dispenser, &p.Logs) },
+
+		"index":         func() error { return parseFlag(h.Dispenser, &p.Index) },
+		"owner":         func() error { return parseWord(h.Dispenser, &p.Owner) },
+		"store":         func() error { return parseWord(h.Dispenser, &p.Store) },
+		"allowed_hosts": func() error { return parseWords(h.Dispenser, &p.AllowedHosts) },
 	})
 }
 

@@ -123,6 +123,8 @@ func jobsApp(ctx caddy.Context, store string) (*App, error) {
 	return app, nil
 }
 
+var errNoOwners = errors.New("owner: the store's jobs have none; name the column in the store: jobs { owner <column> }")
+
 // Validate reports settings that cannot work.
 func (l *Logs) Validate() error {
 	if err := pattern(l.Path).validate(); err != nil {
@@ -132,7 +134,7 @@ func (l *Logs) Validate() error {
 		return fmt.Errorf("pending is %s; it must not be negative", time.Duration(l.Pending))
 	}
 	if l.Owner != "" && !l.app.hasOwners(l.Store) {
-		return errors.New("owner: the store's jobs have none; name the column in the store: jobs { owner <column> }")
+		return errNoOwners
 	}
 	if err := hosts(l.AllowedHosts).validate(); err != nil {
 		return err

@@ -33,6 +33,7 @@ type hub struct {
 	lookup  *lookup
 	shelf   *shelf
 	checkup *checkup
+	recents *recents
 
 	meters   atomic.Pointer[meters]
 	tracers  atomic.Pointer[tracers] // nil before a request was traced
@@ -97,6 +98,7 @@ func newHub(key string, driver joblog.Driver) *hub {
 	h.health = &health{log: h.log}
 	h.lookup = &lookup{ask: h.jobs, run: h.work.Go}
 	h.checkup = &checkup{ask: h.answers, run: h.work.Go}
+	h.recents = newRecents(h)
 	h.shelf = &shelf{jobs: map[string][]*slot{}, run: h.work.Go, bound: defaultHistory, read: func(job string, after, upTo int64) (joblog.Page, error) {
 		return h.Read(h.life, joblog.Query{Job: job, After: joblog.Cursor{N: after}, UpTo: joblog.Cursor{N: upTo}})
 	}}

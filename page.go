@@ -34,8 +34,22 @@ type Page struct {
 	// origin, which must have this one in its cors. Default: the page's path with
 	// /logs after it.
 	Logs string `json:"logs,omitempty"`
+	// Index is whether there is a page of the jobs that have the newest lines, in
+	// the directory of the path, which tells whoever may open it which jobs there
+	// are and how they are. Default: false.
+	Index bool `json:"index,omitempty"`
+	// Owner is who opens the index, a placeholder such as
+	// {http.auth.user.tenant}. Only jobs whose owner column has this value are in
+	// it, and none are if it is empty. Default: none, everybody sees every job.
+	Owner string `json:"owner,omitempty"`
+	// Store is the name of the store whose jobs are in the index. Default: default.
+	Store string `json:"store,omitempty"`
+	// AllowedHosts are the names of hosts, without port, at which the index tells
+	// of jobs, as those of jobs_logs. Default: all that the site has.
+	AllowedHosts []string `json:"allowed_hosts,omitempty"`
 
 	origin string // of Logs; empty if it is the page's
+	app    *App   // nil without an index
 }
 
 // CaddyModule describes the module.
@@ -43,15 +57,15 @@ func (*Page) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.jobs_viewer", New: func() caddy.Module { return new(Page) }}
 }
 
-// Provision sets what is not set.
-func (p *Page) Provision(caddy.Context) error {
+// Provision sets what is not set, and finds the index's app and store.
+func (p *Page) Provision(ctx caddy.Context) error {
 	if p.Path == "" {
 		p.Path = defaultPage
 	}
 	if u, err := url.Parse(p.Logs); err == nil && u.Host != "" {
 		p.origin = u.Scheme + "://" + u.Host
 	}
-	return nil
+	return p.provisionIndex(ctx)
 }
 
 // Validate reports settings that cannot work.
@@ -63,7 +77,7 @@ func (p *Page) Validate() error {
 	if err := pattern(rest).validate(); p.Logs != "" && err != nil {
 		return fmt.Errorf("logs: %w", err)
 	}
-	return nil
+	return p.validateIndex()
 }
 
 // ServeHTTP serves a page or a file of it, or passes the request on.
@@ -73,6 +87,9 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}
 	if id, ok := pattern(p.Path).match(r); ok && id != "" {
 		p.servePage(w, r, id)
+		return nil
+	}
+	if p.serveIndex(w, r) {
 		return nil
 	}
 	if f, lasts := p.file(r); f != nil {
@@ -86,6 +103,11 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 func (p *Page) servePage(w http.ResponseWriter, r *http.Request, id string) {
 	source := strings.Replace(p.Logs, segmentID, url.PathEscape(id), 1)
 	text, policy := embedded.Page(source, p.origin)
+	serveShell(w, r, text, policy)
+}
+
+// serveShell serves a page that asks for what it shows.
+func serveShell(w http.ResponseWriter, r *http.Request, text []byte, policy string) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "no-referrer") // the address may have a link
@@ -97,7 +119,7 @@ func (p *Page) servePage(w http.ResponseWriter, r *http.Request, id string) {
 // its name lasts: the content under it never changes.
 func (p *Page) file(r *http.Request) (f *embedded.File, lasts bool) {
 	name := path.Base(r.URL.Path)
-	if _, ok := pattern(strings.TrimSuffix(path.Dir(p.Path), "/") + "/" + embedded.Dir + name).match(r); !ok {
+	if _, ok := pattern(p.dir() + "/" + embedded.Dir + name).match(r); !ok {
 		return nil, false
 	}
 	return embedded.Find(name)

@@ -29,7 +29,7 @@ var (
 	// ErrUnsupported is wrapped where a store lacks what a call needs; the
 	// error says what to do about it.
 	ErrUnsupported = errors.New("not supported by this store")
-	// ErrUnserved is wrapped by Jobs, Read and Newest if the store answers, but
+	// ErrUnserved is wrapped by Jobs, Read, Newest and Recent if the store answers, but
 	// not this call: it took too long, say, or too many were made at once.
 	// Others need not suffer for it.
 	ErrUnserved = errors.New("the store cannot serve this")
@@ -57,7 +57,8 @@ type Job struct {
 // nothing and cannot fail.
 //
 // A store may have further powers, each an interface of one method: Listener,
-// Appender, StateSetter, Remover, Newester.
+// Appender, StateSetter, Remover, Newester,
+// Recenter.
 type Store interface {
 	// Jobs looks up jobs. Unknown ones, those that belong to somebody else than
 	// was asked for, and ids and owners that no job can have are missing from
@@ -195,6 +196,19 @@ type Newester interface {
 	// Newest is the highest id ever given out, even if the row is gone.
 	// A cursor beyond it is not of this store, or of a later one.
 	Newest(ctx context.Context) (int64, error)
+}
+
+// RecentRows is how many rows, the newest ones, a Recenter looks at, so that
+// it takes no longer the more there are.
+const RecentRows = 20_000
+
+// Recenter is a Store that knows which jobs had something to say lately.
+type Recenter interface {
+	// Recent returns the newest event of each of the jobs that have the newest
+	// ones, at most limit of them, newest first, and of an event no more than the
+	// id, the job and the time. Jobs are as the events have them: they may be
+	// unknown to Jobs, which also knows whose they are. It may return ErrUnserved.
+	Recent(ctx context.Context, limit int) ([]Event, error)
 }
 
 // Driver makes a Store from its configuration. Guest modules in the namespace

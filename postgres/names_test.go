@@ -127,6 +127,9 @@ func testNames(t *testing.T, a *app, n tables.Tables) {
 	if id, err := s.Newest(t.Context()); err != nil || id != 4 {
 		t.Errorf("the newest is %d, %v", id, err)
 	}
+	if recent, err := s.Recent(t.Context(), 5); err != nil || len(recent) != 1 || recent[0].Job != "job" || recent[0].ID != 4 || recent[0].Time == 0 {
+		t.Errorf("the recent jobs are %+v, %v", recent, err)
+	}
 	var bystander int
 	if err := a.pool.QueryRow(t.Context(), `SELECT one FROM y`).Scan(&bystander); err != nil || bystander != 1 {
 		t.Errorf("the table beside them has %d, %v", bystander, err)
@@ -138,7 +141,7 @@ func testNames(t *testing.T, a *app, n tables.Tables) {
 // come to.
 func testEachStatement(t *testing.T, s *Store) {
 	err := s.use(t.Context(), func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
-		all := []string{l.jobs, l.locks, l.last, l.marks, l.newest, l.gaps, l.fence, l.count, l.hasJob, l.setState, l.insert, l.lastTime}
+		all := []string{l.jobs, l.locks, l.last, l.marks, l.recent, l.newest, l.gaps, l.fence, l.count, l.hasJob, l.setState, l.insert, l.lastTime}
 		for _, sql := range l.page {
 			all = append(all, sql)
 		}

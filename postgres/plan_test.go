@@ -83,6 +83,24 @@ func checkPlan(t *testing.T, s *Store, q joblog.Query) {
 	}
 }
 
+// TestRecentPlan looks for the recent jobs in a table with more rows than are
+// looked at.
+func TestRecentPlan(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.exec(t, clustered)
+		a.exec(t, `ANALYZE vibe_events`)
+		s := opened(t, a.dsn)
+		recent, err := s.Recent(t.Context(), 1000)
+		if err != nil || len(recent) != joblog.RecentRows/100 || recent[0].ID != 99_999 {
+			t.Errorf("got %d jobs, %v", len(recent), err)
+		}
+		plan := s.plan(t, s.layout.recent, 1000)
+		if strings.Contains(plan, "Removed by Filter") || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "Backward") {
+			t.Errorf("more than the newest rows are read:\n%s", plan)
+		}
+	})
+}
+
 // plan is how Postgres runs a statement.
 func (s *Store) plan(t testing.TB, query string, args ...any) (plan string) {
 	t.Helper()

@@ -64,6 +64,10 @@ func TestTypes(t *testing.T) {
 				if err != nil || len(page.Events) != 1 || page.Events[0] != want {
 					t.Errorf("the page is %+v, %v", page.Events, err)
 				}
+				want.Message, want.Severity = "", ""
+				if recent, err := s.Recent(t.Context(), 5); err != nil || len(recent) != 1 || recent[0] != want {
+					t.Errorf("the recent jobs are %+v, %v", recent, err)
+				}
 				if err := s.SetState(t.Context(), c.jobID, "warn"); err != nil {
 					t.Error(err)
 				}

@@ -20,6 +20,7 @@ type statements struct {
 	locks    string // (relations) a row as locks has it
 	last     string // () the rows with the highest ids, as a mark has them
 	marks    string // (ids) the same of these
+	recent   string // (limit) jobs, ids and times of their newest rows
 	newest   string // () the highest id ever given out; on a standby, the highest there can be
 	gaps     string // (from, to) lows and highs of ids that are not visible
 	fence    string // (from, to, writers) an id below which none is a writer's; empty for views
@@ -44,6 +45,7 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 	s := &statements{
 		jobs:     sql(jobsSQL),
 		last:     sql(marksSQL(fmt.Sprintf("ORDER BY x.{id} DESC LIMIT %d", maxMarks))),
+		recent:   sql(recentSQL),
 		marks:    sql(marksSQL("WHERE {id} = ANY($1::bigint[])")),
 		hasJob:   sql(`SELECT 1 FROM {jobs} WHERE {jobid} = $1::text::{jobstype}`),
 		setState: sql(`UPDATE {jobs} SET {state} = ($2::text)::{statetype} WHERE {jobid} = $1::text::{jobstype}`),
@@ -84,6 +86,11 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 const jobsSQL = `SELECT a.nth, j.{jobid}::text, j.{state}::text, coalesce({owner}, '')
 	FROM unnest($1::text[], $2::text[]) WITH ORDINALITY a(job, owner, nth) JOIN {jobs} j ON j.{jobid} = a.job::{jobstype}
 	WHERE a.owner IS NULL OR {owner} COLLATE "C" = a.owner`
+
+// recentSQL is the statement of the jobs that have the newest rows.
+var recentSQL = fmt.Sprintf(`SELECT r.job::text, r.id::bigint, (SELECT {ms} FROM {events} x WHERE x.{id} = r.id LIMIT 1) FROM (
+		SELECT n.job, max(n.id) AS id FROM (SELECT x.{job} AS job, x.{id} AS id FROM {events} x WHERE x.{id} > 0 ORDER BY x.{id} DESC LIMIT %d) n
+		WHERE n.job IS NOT NULL GROUP BY n.job ORDER BY 2 DESC LIMIT $1) r ORDER BY r.id DESC`, joblog.RecentRows)
 
 // fenceSQL is the statement of an id below which none is a writer's, as far as
 // it can tell. A transaction that is older than the writers by far may have been

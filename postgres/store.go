@@ -258,5 +258,6 @@ var (
 	_ joblog.Appender    = (*Store)(nil)
 	_ joblog.StateSetter = (*Store)(nil)
 	_ joblog.Newester    = (*Store)(nil)
+	_ joblog.Recenter    = (*Store)(nil)
 	_ joblog.Listener    = (*Store)(nil)
 )

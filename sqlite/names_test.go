@@ -74,6 +74,9 @@ func testNames(t *testing.T, s *Store, own bool) {
 	if err != nil || len(tick.Events) != 2 || tick.Events[0].Message != "'); --" {
 		t.Errorf("the tick is %+v, %v", tick.Events, err)
 	}
+	if recent, err := s.Recent(t.Context(), 5); err != nil || len(recent) != 1 || recent[0].Job != "job" || recent[0].ID != tick.Events[1].ID || recent[0].Time != tick.Events[1].Time {
+		t.Errorf("the recent jobs are %+v, %v", recent, err)
+	}
 	for _, last := range []bool{false, true} {
 		page, err := s.Read(t.Context(), joblog.Query{Job: "job", UpTo: tail.Position(), Last: last})
 		if err != nil || len(page.Events) != 2 || page.Events[1].Message != "b" {

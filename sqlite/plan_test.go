@@ -18,6 +18,8 @@ var scans = map[string]bool{
 	"top: SCAN sqlite_sequence":  true, // a row for each table
 	"top: SCAN CONSTANT ROW":     true,
 	"lastTime: SCAN vibe_events": true, // by id, and ends at the first row
+	"recent: SCAN newest":        true, // at most joblog.RecentRows
+	"recent: SCAN r":             true,
 }
 
 // TestPlans has SQLite explain how it runs each statement, with statistics and
@@ -55,7 +57,7 @@ func slow(statement, step string) bool {
 	switch {
 	case strings.Contains(step, "VIRTUAL TABLE"), scans[statement+": "+step]:
 		return false
-	case slices.Contains([]string{"tail", "touched", "ahead", "top"}, statement) && strings.Contains(step, " vibe_events"):
+	case slices.Contains([]string{"tail", "touched", "ahead", "top", "recent"}, statement) && strings.Contains(step, " vibe_events"):
 		return !strings.HasPrefix(step, "SEARCH vibe_events") || strings.Contains(step, " INDEX ")
 	default:
 		return strings.HasPrefix(step, "SCAN")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/caddyjobs/caddyjobs/joblog"
 	"github.com/caddyjobs/caddyjobs/tables"
 )
 
@@ -19,6 +20,7 @@ type statements struct {
 	states         string // (list of ids, list of states) asked, state: of those in one of the states
 	oldest, newest string // (job, low, high, limit) id and the columns of a row
 	top            string // () the highest id ever
+	recent         string // (limit) jobs, ids and times of their newest rows
 	ahead          string // (id, rows) the id so many rows above
 	tail           string // (low, high, list of jobs, limit) id, columns of a row, job
 	touched        string // (low, high) the jobs of these rows
@@ -54,6 +56,9 @@ func newStatements(t tables.Tables, maxMessage int, auto, utf8 bool) *statements
 		oldest: `SELECT ` + row + ` FROM {events} WHERE {job} = ? AND {id} BETWEEN ? AND ? ORDER BY {id} LIMIT ?`,
 		newest: `SELECT ` + row + ` FROM {events} WHERE {job} = ? AND {id} BETWEEN ? AND ? ORDER BY {id} DESC LIMIT ?`,
 		top:    top,
+		recent: fmt.Sprintf(`SELECT CAST(r.job AS TEXT), r.id, (SELECT +{time} FROM {events} WHERE {id} = r.id LIMIT 1) FROM
+			(SELECT job, max(id) AS id FROM (SELECT {job} AS job, {id} AS id FROM {events} WHERE {id} > 0 ORDER BY {events}.{id} DESC LIMIT %d) newest
+			WHERE job IS NOT NULL GROUP BY job ORDER BY max(id) DESC LIMIT ?) r ORDER BY r.id DESC`, joblog.RecentRows),
 		ahead:  `SELECT max({id}) FROM (SELECT {id} FROM {events} WHERE {id} > ? ORDER BY {id} LIMIT ?)`,
 		// IS TRUE keeps SQLite from going through the index of jobs: what is
 		// new is little, what the watched jobs have is not.
@@ -72,7 +77,7 @@ func newStatements(t tables.Tables, maxMessage int, auto, utf8 bool) *statements
 		dropJob:  `DELETE FROM {jobs} WHERE {jobid} = ?`,
 	}
 	for _, q := range []*string{
-		&s.jobs, &s.states, &s.oldest, &s.newest, &s.top, &s.ahead, &s.tail, &s.touched,
+		&s.jobs, &s.states, &s.oldest, &s.newest, &s.top, &s.recent, &s.ahead, &s.tail, &s.touched,
 		&s.hasJob, &s.addJob, &s.setState, &s.putState, &s.insert, &s.lastTime, &s.start, &s.dropRows, &s.dropJob,
 	} {
 		*q = named(*q, t)

@@ -69,6 +69,9 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 	if _, ok := probe.(joblog.Newester); ok {
 		run(t, "Newest", open, newestTests)
 	}
+	if _, ok := probe.(joblog.Recenter); ok {
+		run(t, "Recent", open, recentTests)
+	}
 	if _, ok := probe.(joblog.Remover); ok {
 		run(t, "Remove", open, removeTests)
 	}

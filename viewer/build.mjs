@@ -25,10 +25,10 @@ const bundle = (entry) => build({
 /** The files of dist: names, and bytes. */
 export async function files() {
   const all = new Map()
-  for (const entry of ['job-log.ts', 'page.ts', 'page.css']) {
+  for (const entry of ['job-log.ts', 'page.ts', 'page.css', 'index.ts', 'index.css']) {
     for (const { path, contents } of (await bundle(entry)).outputFiles) all.set(basename(path), Buffer.from(contents))
   }
-  for (const name of ['page.html', 'icon.svg']) all.set(name, await readFile(here + 'src/' + name))
+  for (const name of ['page.html', 'index.html', 'icon.svg']) all.set(name, await readFile(here + 'src/' + name))
   return all
 }
 

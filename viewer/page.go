@@ -3,8 +3,6 @@ package viewer
 import (
 	"bytes"
 	"compress/gzip"
-	"crypto/sha256"
-	"encoding/base64"
 	"html"
 	"path"
 	"strings"
@@ -14,7 +12,7 @@ import (
 // Dir is where a page has its files: a directory beside it.
 const Dir = "_viewer/"
 
-const page = "page.html"
+const page, index = "page.html", "index.html"
 
 // Hashed is the name under which a file may be kept for ever: with a part of its
 // hash before the ending.
@@ -26,20 +24,39 @@ func (f *File) Hashed(name string) string {
 // shell is the page but for where its log is, and the policy that it is served
 // with: nothing but its own scripts, by their hashes, and streams of origins.
 var shell = sync.OnceValues(func() (text, policy string) {
-	files := Files()
-	style, script := string(files["page.css"].Plain), string(files["page.js"].Plain)
-	log, icon := files["job-log.js"], files["icon.svg"]
-	text = strings.NewReplacer(
-		`<link rel="stylesheet" href="page.css">`, "<style>"+style+"</style>",
-		`<script type="module" src="page.js"></script>`, `<script type="module">`+script+`</script>`,
-		`src="job-log.js"`, `src="`+Dir+log.Hashed("job-log.js")+`" integrity="`+log.Integrity+`"`,
-		`href="icon.svg"`, `href="`+Dir+icon.Hashed("icon.svg")+`"`,
-	).Replace(string(read(page)))
-	policy = "default-src 'none'; script-src '" + log.Integrity + "' '" + integrity(script) + "'; style-src '" + integrity(style) + "'; " +
-		"img-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; " +
-		"require-trusted-types-for 'script'; trusted-types job-log; connect-src 'self'"
-	return text, policy
+	text, script, style := inlined(page)
+	log := Files()["job-log.js"]
+	text = strings.Replace(text, `src="job-log.js"`, `src="`+Dir+log.Hashed("job-log.js")+`" integrity="`+log.Integrity+`"`, 1)
+	return text, policyOf("'"+log.Integrity+"' "+script, style, "job-log; worker-src 'self'")
 })
+
+// Index is the page of recent jobs, and its Content-Security-Policy. It asks for
+// them at recent.json in its Dir.
+var Index = sync.OnceValues(func() (text []byte, policy string) {
+	t, script, style := inlined(index)
+	return []byte(t), policyOf(script, style, "'none'")
+})
+
+// inlined is a page with its own script and style in it, of which there are the
+// sources for a policy.
+func inlined(name string) (text, script, style string) {
+	name = strings.TrimSuffix(name, ".html")
+	files := Files()
+	js, css := files[name+".js"], files[name+".css"]
+	text = strings.NewReplacer(
+		`<link rel="stylesheet" href="`+name+`.css">`, "<style>"+string(css.Plain)+"</style>",
+		`<script type="module" src="`+name+`.js"></script>`, `<script type="module">`+string(js.Plain)+`</script>`,
+		`href="icon.svg"`, `href="`+Dir+files["icon.svg"].Hashed("icon.svg")+`"`,
+	).Replace(string(read(name + ".html")))
+	return text, "'" + js.Integrity + "'", "'" + css.Integrity + "'"
+}
+
+// policyOf is a Content-Security-Policy that ends with whom a page may connect to.
+func policyOf(scripts, styles, types string) string {
+	return "default-src 'none'; script-src " + scripts + "; style-src " + styles + "; " +
+		"img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; " +
+		"require-trusted-types-for 'script'; trusted-types " + types + "; connect-src 'self'"
+}
 
 // Page is the page, and its Content-Security-Policy. source is where the log is;
 // empty if it is at the page's address with /logs after it. origin is that of
@@ -50,11 +67,6 @@ func Page(source, origin string) (text []byte, policy string) {
 		t = strings.Replace(t, "<title>", `<meta name="job-log-src" content="`+html.EscapeString(source)+`">`+"\n<title>", 1)
 	}
 	return []byte(t), strings.TrimSpace(policy + " " + origin)
-}
-
-func integrity(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // compress makes bytes fewer. Memory does not fail to be written to.

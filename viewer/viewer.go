@@ -28,7 +28,7 @@ type File struct {
 	Integrity string
 }
 
-// Files are the files of dist by name, but for the page.
+// Files are the files of dist by name, but for the pages.
 var Files = sync.OnceValue(func() map[string]*File {
 	entries, err := fs.ReadDir(dist, "dist")
 	if err != nil {
@@ -36,7 +36,7 @@ var Files = sync.OnceValue(func() map[string]*File {
 	}
 	files := map[string]*File{}
 	for _, e := range entries {
-		if e.Name() != page {
+		if e.Name() != page && e.Name() != index {
 			files[e.Name()] = NewFile(path.Ext(e.Name()), read(e.Name()))
 		}
 	}

@@ -37,3 +37,14 @@ export function duration(ms: number): string {
 }
 
 export const number = (n: number) => n.toLocaleString('en')
+
+/** How long ago something was. */
+export function ago(ms: number): string {
+  if (Number.isNaN(ms)) return ''
+  const s = Math.floor(ms / 1000)
+  if (s < 2) return 'now'
+  if (s < 60) return s + ' s ago'
+  if (s < 3600) return Math.floor(s / 60) + ' min ago'
+  if (s < 86_400) return Math.floor(s / 3600) + ' h ago'
+  return Math.floor(s / 86_400) + ' d ago'
+}
