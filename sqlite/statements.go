@@ -59,7 +59,7 @@ func newStatements(t tables.Tables, maxMessage int, auto, utf8 bool) *statements
 		recent: fmt.Sprintf(`SELECT CAST(r.job AS TEXT), r.id, (SELECT +{time} FROM {events} WHERE {id} = r.id LIMIT 1) FROM
 			(SELECT job, max(id) AS id FROM (SELECT {job} AS job, {id} AS id FROM {events} WHERE {id} > 0 ORDER BY {events}.{id} DESC LIMIT %d) newest
 			WHERE job IS NOT NULL GROUP BY job ORDER BY max(id) DESC LIMIT ?) r ORDER BY r.id DESC`, joblog.RecentRows),
-		ahead:  `SELECT max({id}) FROM (SELECT {id} FROM {events} WHERE {id} > ? ORDER BY {id} LIMIT ?)`,
+		ahead: `SELECT max({id}) FROM (SELECT {id} FROM {events} WHERE {id} > ? ORDER BY {id} LIMIT ?)`,
 		// IS TRUE keeps SQLite from going through the index of jobs: what is
 		// new is little, what the watched jobs have is not.
 		tail: `SELECT ` + row + `, CAST({job} AS TEXT) FROM {events} WHERE {id} > ? AND {id} <= ?
