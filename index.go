@@ -55,6 +55,7 @@ func (p *Page) serveIndex(w http.ResponseWriter, r *http.Request) bool {
 	case at(p.dir()): // links are relative to what follows a slash
 		to := url.URL{Path: path.Base(p.dir()) + "/", RawQuery: r.URL.RawQuery}
 		w.Header().Set("Location", "./"+strings.TrimPrefix(to.String(), "./"))
+		w.Header().Set("Cache-Control", "no-cache") // there may be none tomorrow
 		w.WriteHeader(http.StatusPermanentRedirect)
 	case at(p.dir() + "/" + embedded.Dir + "recent.json"):
 		if refused := p.serveRecent(w, r); refused != nil {

@@ -7,7 +7,7 @@ import { number } from './time.ts'
 
 const find = <E extends HTMLElement>(selector: string) => document.querySelector<E>(selector)!
 const list = find('table'), input = find<HTMLInputElement>('input'), count = find('output')
-const trouble = find('.trouble'), empty = find('.empty')
+const trouble = find('.trouble > :first-child'), countdown = find('.trouble > :last-child'), empty = find('.empty')
 const table = new Table(find<HTMLTableSectionElement>('tbody'))
 
 let skew = 0 // what the server's clock is ahead
@@ -24,7 +24,8 @@ function show(): void {
   if (loaded) write(empty, all ? 'No job matches.' : 'No job has written a line yet.')
   write(count, all ? (shown < all ? `${number(shown)} of ${number(all)}` : number(all)) : '')
   const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1000))
-  write(trouble, reason && `${reason}; trying again in ${seconds} s`)
+  write(trouble, reason) // it alone is read aloud
+  write(countdown, `; trying again in ${seconds} s`)
 }
 
 function write(element: HTMLElement, text: string): void {

@@ -20,6 +20,7 @@ class Row {
   show(now: number): void {
     const name = nameOf(this.job)
     set(this.badge, name)
+    this.badge.title = name
     this.badge.dataset.mood = moodOf(name, this.job.ended)
     set(this.time, ago(now - this.job.time))
     this.time.dateTime = this.time.title = full(this.job.time)
