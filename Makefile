@@ -22,7 +22,7 @@ SOAK_PACKAGES ?= ./...
 FUZZ_TIME ?= 30s
 FUZZ_PACKAGES ?= ./...
 
-.PHONY: help run build test setup lint vet viewer check fuzz bench soak clean
+.PHONY: help run build test setup lint vet viewer check fuzz bench soak screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -62,6 +62,9 @@ bench: setup ## measure: many hours, and the machine to itself; see bench/RESULT
 	go test -run '^$$' -bench . -benchtime 1x -timeout 90m ./bench
 	go run ./bench/fanout
 	go run ./bench/endure
+
+screenshots: setup ## picture the page: docs/viewer.png, and more in .cache/screenshots
+	go test -count 1 -timeout 5m -run TestViewerScenes ./e2e -shots $(CURDIR)/.cache/screenshots -picture $(CURDIR)/docs/viewer.png
 
 setup: tools packages clients postgres peers
 

@@ -130,9 +130,6 @@ func viewEnd(t *testing.T, v *viewer) {
 
 // viewDownloads saves the log as text and as NDJSON: to the byte what curl gets.
 func viewDownloads(t *testing.T, v *viewer) {
-	if v.engine != "chromium" {
-		return
-	}
 	const job = "down loads/é" // whose names become those of files
 	v.addJob(t, job)
 	v.log(t, job, 2500, "line %d")

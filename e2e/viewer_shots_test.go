@@ -27,8 +27,8 @@ type scene struct {
 var scenes = []scene{
 	{"running-light", "build-running", look{}, nil, "", `$('.connection').textContent === 'live'`},
 	{"running-dark", "build-running", look{Dark: true}, nil, "", `$('.connection').textContent === 'live'`},
-	{"failed-light", "build-failed", look{}, []string{"g"}, "", `$('.port').scrollTop === 0 && $('.connection').textContent === 'complete'`},
-	{"failed-dark", "build-failed", look{Dark: true}, []string{"g", "t"}, "", `$('.port').scrollTop === 0 && $('.row .t').textContent !== ''`},
+	{"failed-light", "build-failed", look{Height: 560}, []string{"g"}, "", `$('.port').scrollTop === 0 && $('.connection').textContent === 'complete'`},
+	{"failed-dark", "build-failed", look{Height: 560, Dark: true}, []string{"g", "t"}, "", `$('.port').scrollTop === 0 && $('.row .t').textContent !== ''`},
 	{"failed-narrow", "build-failed", look{Width: 360, Height: 740}, []string{"w"}, "", `$('.app').classList.contains('wrapped')`},
 	{"running-narrow-dark", "build-running", look{Width: 360, Height: 740, Dark: true}, nil, "", `$('.connection').textContent === 'live'`},
 	{"search-light", "build-failed", look{}, []string{"g"}, "error", `$('mark') && $('.hits').textContent.includes(' of ')`},
@@ -137,7 +137,7 @@ func (v *viewer) addBuild(t *testing.T, job string) {
 		add("info", "\x1b[32m ✓ \x1b[0mcart > adds item %d \x1b[90m%dms\x1b[0m", i, i*3+1)
 	}
 	add("info", "A long line: %s", strings.Repeat("the quick brown fox jumps over the lazy dog ", 12))
-	add("info", "tabs\tand\tcontrol \x07 characters, and ünïcödé")
+	add("info", "tabs\tand\tünïcödé")
 }
 
 // fail ends such a job.

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import WebSocket from 'ws'
 
 const keys = { Escape: '\uE00C', Enter: '\uE007' }
@@ -26,7 +26,8 @@ export class Firefox {
     await once(f.socket, 'open')
     f.socket.on('message', (m) => f.heard(JSON.parse(m)))
     await f.send('session.new', { capabilities: { alwaysMatch: { unhandledPromptBehavior: { default: 'ignore' } } } })
-    await f.send('session.subscribe', { events: ['log.entryAdded', 'browsingContext.userPromptOpened', 'network.beforeRequestSent'] })
+    await f.send('session.subscribe', { events: ['log.entryAdded', 'browsingContext.userPromptOpened', 'browsingContext.downloadWillBegin', 'browsingContext.downloadEnd', 'network.beforeRequestSent'] })
+    await f.send('browser.setDownloadBehavior', { downloadBehavior: { type: 'allowed', destinationFolder: folder } })
     await f.send('script.addPreloadScript', { functionDeclaration: listen })
     return f
   }
@@ -51,6 +52,8 @@ export class Firefox {
       this.requested.push(url)
       if (new URL(url).host !== this.host) this.found.push('request: ' + url)
     }
+    if (method === 'browsingContext.downloadEnd') this.downloaded?.(params)
+    if (method === 'browsingContext.downloadWillBegin') this.suggested = params.suggestedFilename
     if (method === 'log.entryAdded' && ['error', 'warn'].includes(params.level)) this.found.push(params.text)
     if (method === 'browsingContext.userPromptOpened') {
       this.found.push('dialog: ' + params.message)
@@ -96,6 +99,15 @@ export class Firefox {
   async screenshot(path) {
     const { data } = await this.send('browsingContext.captureScreenshot', { context: this.context })
     await writeFile(path, Buffer.from(data, 'base64'))
+  }
+
+  /** Does what starts a download: the file's name, and what is in it. */
+  async download(start) {
+    const end = new Promise((resolve) => { this.downloaded = resolve })
+    await start()
+    const { status, filepath } = await end
+    if (status !== 'complete') throw new Error('the download is ' + status)
+    return { name: this.suggested, text: await readFile(filepath, 'utf8') }
   }
 
   async close() {

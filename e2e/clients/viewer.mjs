@@ -39,6 +39,11 @@ const calls = {
     })()`)
     await browser.click(x, y)
   },
+  // What the menu of downloads has under a name.
+  download: async (name) => {
+    await calls.click(`$('summary')`)
+    return browser.download(() => calls.click(`$$('.menu a').find((a) => a.textContent === ${JSON.stringify(name)})`))
+  },
   problem: async (start, ms) => {
     for (const end = Date.now() + ms; !browser.problems().some((p) => p.startsWith(start));) {
       if (Date.now() > end) throw new Error('the problems are ' + JSON.stringify(browser.problems()))
