@@ -16,7 +16,7 @@ func TestOneAddress(t *testing.T) {
 	const limit, rounds, each = 100, 10, 1000
 	c := config{binary: plainCaddy, jobs: fmt.Sprintf("limits {\n per_address %d\n }", limit)}
 	onBothStores(t, c, func(t *testing.T, a *app, s *server) {
-		besides(t, a, s, 48<<20, func() {
+		besides(t, a, s, 96<<20, func() {
 			in := 0
 			for range rounds {
 				var comers []*comer
