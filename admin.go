@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddyjobs/caddyjobs/parking"
 )
 
 func init() { caddy.RegisterModule(adminAPI{}) }
@@ -157,9 +159,6 @@ func (v *viewer) show() shownViewer {
 	return s
 }
 
-// parting is how long a stream may be blocked that was told to end.
-const parting = 2 * time.Second
-
 // kick ends a viewer's stream. Its client comes again, not soon.
 func (adminAPI) kick(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodDelete {
@@ -176,7 +175,7 @@ func (adminAPI) kick(w http.ResponseWriter, r *http.Request) error {
 	}
 	v.end(kicked, time.Now())
 	v.hub.summon()
-	time.AfterFunc(parting, v.stop)
+	time.AfterFunc(parking.Parting, v.stop)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

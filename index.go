@@ -50,8 +50,8 @@ func (p *Page) serveIndex(w http.ResponseWriter, r *http.Request) bool {
 	}
 	switch {
 	case at(p.dir() + "/"):
-		text, policy := embedded.Index()
-		serveShell(w, r, text, policy)
+		f, policy := embedded.Index()
+		serveShell(w, r, f, policy)
 	case at(p.dir()): // links are relative to what follows a slash
 		to := url.URL{Path: path.Base(p.dir()) + "/", RawQuery: r.URL.RawQuery}
 		w.Header().Set("Location", "./"+strings.TrimPrefix(to.String(), "./"))

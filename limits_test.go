@@ -183,7 +183,7 @@ func TestRatesInTime(t *testing.T) {
 				case !errors.As(err, &late):
 					t.Fatal(err)
 				default:
-					time.Sleep(time.Duration(late.seconds) * time.Second)
+					elapse(time.Duration(late.seconds) * time.Second)
 				}
 			}
 			most := limit*(seconds+1) + events
@@ -202,7 +202,7 @@ func TestRatesForget(t *testing.T) {
 			if err := r.take(client{address: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}, 1); err != nil {
 				t.Fatalf("client %d, which is new: %v", i, err)
 			}
-			time.Sleep(time.Millisecond)
+			elapse(time.Millisecond)
 		}
 		if len(r.paid) > 3*manyClients {
 			t.Errorf("%d clients are known", len(r.paid))

@@ -102,17 +102,17 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 
 func (p *Page) servePage(w http.ResponseWriter, r *http.Request, id string) {
 	source := strings.Replace(p.Logs, segmentID, url.PathEscape(id), 1)
-	text, policy := embedded.Page(source, p.origin)
-	serveShell(w, r, text, policy)
+	f, policy := embedded.Page(source, p.origin)
+	serveShell(w, r, f, policy)
 }
 
 // serveShell serves a page that asks for what it shows.
-func serveShell(w http.ResponseWriter, r *http.Request, text []byte, policy string) {
+func serveShell(w http.ResponseWriter, r *http.Request, f *embedded.File, policy string) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "no-referrer") // the address may have a link
 	h.Set("Cache-Control", "no-cache")
-	serveFile(w, r, embedded.NewFile(".html", text))
+	serveFile(w, r, f)
 }
 
 // file is the file that a request is for, nil if it is for none, and whether
@@ -140,7 +140,7 @@ func serveFile(w http.ResponseWriter, r *http.Request, f *embedded.File) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Type", f.Type)
 	h.Add("Vary", "Accept-Encoding")
-	if slices.Contains(encode.AcceptedEncodings(r, nil), "gzip") {
+	if f.Gzip != nil && slices.Contains(encode.AcceptedEncodings(r, nil), "gzip") {
 		h.Set("Content-Encoding", "gzip")
 		content, tag = f.Gzip, tag+"-gzip"
 	}

@@ -49,6 +49,9 @@ func TestPage(t *testing.T) {
 	if script.header.Get("Cache-Control") != "public, max-age=31536000, immutable" || script.header.Get("Access-Control-Allow-Origin") != "*" {
 		t.Errorf("the script has %v", script.header)
 	}
+	if small := s.get(t, "/jobs/a%2Fb", "Accept-Encoding", "gzip"); small.header.Get("Content-Encoding") != "gzip" {
+		t.Errorf("compressed, the page has %v", small.header)
+	}
 	if again := s.get(t, "/jobs/a%2Fb", "If-None-Match", st.header.Get("ETag")); again.status != http.StatusNotModified {
 		t.Errorf("again: %d", again.status)
 	}
@@ -85,7 +88,7 @@ func TestPageFiles(t *testing.T) {
 // TestPageLogs has logs that are elsewhere.
 func TestPageLogs(t *testing.T) {
 	s := newSite(t, "", "jobs_viewer {\n logs https://logs.example.com/jobs/{id}/logs\n}")
-	st := s.get(t, "/jobs/%22%3E%3Cscript%3E")
+	st := s.get(t, "/jobs/%22%3E%3Cscript%3E", "Accept-Encoding", "gzip") // it is made for the request, and not compressed
 	if body := st.rest(); !strings.Contains(body, `<meta name="job-log-src" content="https://logs.example.com/jobs/%22%3E%3Cscript%3E/logs">`) {
 		t.Errorf("the page is\n%s", body)
 	}

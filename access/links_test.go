@@ -101,7 +101,7 @@ func TestLinkExpires(t *testing.T) {
 			if _, err := l.Check(link, "s", "j"); err != nil {
 				t.Error(err)
 			}
-			time.Sleep(time.Second)
+			elapse(time.Second)
 		}
 		if _, err := l.Check(link, "s", "j"); !errors.Is(err, ErrLink) || !errors.Is(err, ErrExpired) {
 			t.Errorf("expired, it gives %v", err)

@@ -55,8 +55,8 @@ func (s *shard) tick() {
 	}
 }
 
-// parting is how long a client that was told to go may take to hear of it.
-const parting = 2 * time.Second
+// Parting is how long a client that was told to go may take to hear of it.
+const Parting = 2 * time.Second
 
 // call calls an entry's Tick, and sends what it says.
 func (s *shard) call(e *entry) {
@@ -89,7 +89,7 @@ func (s *shard) hurry(e *entry) {
 		s.gone(e, e.why)
 	case e.why != Complete:
 		e.limited = true
-		s.later(e, parting)
+		s.later(e, Parting)
 	default:
 		_, next, why := e.guest.Tick(s.scratch[:joblog.ChunkRoom], s.now.Sub(e.wrote), true)
 		s.allow(e, next, why)
@@ -106,7 +106,7 @@ func (s *shard) allow(e *entry, next time.Duration, why Reason) {
 		s.gone(e, why)
 	default:
 		e.limited, e.why = true, why
-		s.later(e, parting)
+		s.later(e, Parting)
 	}
 }
 

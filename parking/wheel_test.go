@@ -69,9 +69,9 @@ func TestBlockedEnd(t *testing.T) {
 			if check("at once", test.now); test.now != never {
 				return
 			}
-			s.now = s.now.Add(parting / 2)
+			s.now = s.now.Add(Parting / 2)
 			check("swept again", never)
-			s.now = s.now.Add(parting)
+			s.now = s.now.Add(Parting)
 			check("later", test.later)
 		})
 	}

@@ -23,18 +23,18 @@ func (f *File) Hashed(name string) string {
 
 // shell is the page but for where its log is, and the policy that it is served
 // with: nothing but its own scripts, by their hashes, and streams of origins.
-var shell = sync.OnceValues(func() (text, policy string) {
+var shell = sync.OnceValues(func() (f *File, policy string) {
 	text, script, style := inlined(page)
 	log := Files()["job-log.js"]
 	text = strings.Replace(text, `src="job-log.js"`, `src="`+Dir+log.Hashed("job-log.js")+`" integrity="`+log.Integrity+`"`, 1)
-	return text, policyOf("'"+log.Integrity+"' "+script, style, "job-log; worker-src 'self'")
+	return compressed(".html", []byte(text)), policyOf("'"+log.Integrity+"' "+script, style, "job-log; worker-src 'self'")
 })
 
 // Index is the page of recent jobs, and its Content-Security-Policy. It asks for
 // them at recent.json in its Dir.
-var Index = sync.OnceValues(func() (text []byte, policy string) {
+var Index = sync.OnceValues(func() (f *File, policy string) {
 	t, script, style := inlined(index)
-	return []byte(t), policyOf(script, style, "'none'")
+	return compressed(".html", []byte(t)), policyOf(script, style, "'none'")
 })
 
 // inlined is a page with its own script and style in it, of which there are the
@@ -60,13 +60,22 @@ func policyOf(scripts, styles, types string) string {
 
 // Page is the page, and its Content-Security-Policy. source is where the log is;
 // empty if it is at the page's address with /logs after it. origin is that of
-// the source; empty if it is the page's.
-func Page(source, origin string) (text []byte, policy string) {
-	t, policy := shell()
+// the source; empty if it is the page's. A page with a source is made for the
+// request, and is not compressed: that would take longer than to send it.
+func Page(source, origin string) (f *File, policy string) {
+	f, policy = shell()
 	if source != "" {
-		t = strings.Replace(t, "<title>", `<meta name="job-log-src" content="`+html.EscapeString(source)+`">`+"\n<title>", 1)
+		meta := `<meta name="job-log-src" content="` + html.EscapeString(source) + `">` + "\n<title>"
+		f = newFile(".html", bytes.Replace(f.Plain, []byte("<title>"), []byte(meta), 1))
 	}
-	return []byte(t), strings.TrimSpace(policy + " " + origin)
+	return f, strings.TrimSpace(policy + " " + origin)
+}
+
+// compressed is a file that is made once, for many requests.
+func compressed(ending string, b []byte) *File {
+	f := newFile(ending, b)
+	f.Gzip = compress(b)
+	return f
 }
 
 // compress makes bytes fewer. Memory does not fail to be written to.

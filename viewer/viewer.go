@@ -20,7 +20,7 @@ var dist embed.FS
 type File struct {
 	// Type is its media type.
 	Type string
-	// Plain and Gzip are its bytes.
+	// Plain and Gzip are its bytes; Gzip is nil if it is not to be had compressed.
 	Plain, Gzip []byte
 	// Hash is a part of its SHA-256, in hexadecimal digits.
 	Hash string
@@ -37,7 +37,7 @@ var Files = sync.OnceValue(func() map[string]*File {
 	files := map[string]*File{}
 	for _, e := range entries {
 		if e.Name() != page && e.Name() != index {
-			files[e.Name()] = NewFile(path.Ext(e.Name()), read(e.Name()))
+			files[e.Name()] = compressed(path.Ext(e.Name()), read(e.Name()))
 		}
 	}
 	return files
@@ -51,11 +51,11 @@ func read(name string) []byte {
 	return b
 }
 
-// NewFile makes a file of bytes, whose type is that of names with the ending.
-func NewFile(ending string, b []byte) *File {
+// newFile makes a file of bytes, whose type is that of names with the ending.
+func newFile(ending string, b []byte) *File {
 	sum := sha256.Sum256(b)
 	return &File{
-		Type: mime.TypeByExtension(ending), Plain: b, Gzip: compress(b), Hash: hex.EncodeToString(sum[:6]),
+		Type: mime.TypeByExtension(ending), Plain: b, Hash: hex.EncodeToString(sum[:6]),
 		Integrity: "sha256-" + base64.StdEncoding.EncodeToString(sum[:]),
 	}
 }
