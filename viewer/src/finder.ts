@@ -3,7 +3,6 @@
 
 import { compile, type Query } from './match.ts'
 import { number } from './time.ts'
-import { Patterns } from './patterns.ts'
 import { Search } from './search.ts'
 import type { Log } from './log.ts'
 import type { Range } from './links.ts'
@@ -22,7 +21,6 @@ export class Finder {
   match = -1 // the line that is looked at
   query: Query = { text: '', regex: false, cased: false }
   private search: Search | null = null
-  private readonly patterns = new Patterns()
 
   constructor(private readonly ground: Ground) {}
 
@@ -41,10 +39,7 @@ export class Finder {
 
   grown(): void { void this.search?.run() }
 
-  stop(): void {
-    this.search?.stop()
-    this.patterns.stop()
-  }
+  stop(): void { this.search?.stop() }
 
   ranges(line: number, text: string): Range[] { return this.search?.ranges(line, text) ?? [] }
 
@@ -59,7 +54,7 @@ export class Finder {
 
   private start(query: Query, from: number): void {
     try {
-      const search = new Search(this.ground.log, compile(query), query, this.patterns, () => this.progress(from))
+      const search = new Search(this.ground.log, compile(query), query, () => this.progress(from))
       this.search = search
       void search.run()
     } catch (error) {

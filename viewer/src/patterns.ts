@@ -2,14 +2,15 @@
 // but the end of its thread. The module is its own worker: no other file is
 // needed, and no policy that lets pages make scripts.
 
-import { matches } from './match.ts'
+import { MOST, rangesIn } from './match.ts'
+import { pause } from './pause.ts'
 
 interface Task { source: string; flags: string; text: string } // lines, joined: one text is sent sooner than many
 
-/** What a worker says of lines: which match, and which took long. */
+/** What a worker says of lines: which match, and in which of these that takes long. */
 export interface Answer { hits: number[]; slow: number[] }
 
-const PATIENCE = 2000 // ms for a chunk of lines
+const PATIENCE = 2000 // ms for a task
 const SLOW = 4 // ms for a line
 
 /** In the worker. */
@@ -21,64 +22,94 @@ export function serve(): void {
 
 export function work({ source, flags, text }: Task): Answer {
   const re = new RegExp(source, flags), hits: number[] = [], slow: number[] = []
-  text.split('\n').forEach((line, i) => {
+  for (let i = 0, from = 0; from <= text.length; i++) {
+    const lf = text.indexOf('\n', from), end = lf < 0 ? text.length : lf
+    const line = text.slice(from, Math.min(end, from + MOST))
+    from = end + 1
+    re.lastIndex = 0
+    if (!re.test(line)) continue
     const begun = performance.now()
-    if (matches(re, line)) hits.push(i)
+    if (rangesIn(re, line).length) hits.push(i) // one that is not empty
     if (performance.now() - begun > SLOW) slow.push(i)
-  })
+  }
   return { hits, slow }
 }
 
-/** On the page. */
+/**
+ * On the page, for one search, whose worker ends with it: nothing of another
+ * search can get between its questions and answers.
+ */
 export class Patterns {
   private worker: Promise<Worker | null> | null = null
+  private readonly asked: { resolve(a: Answer): void; reject(e: Error): void }[] = [] // the worker answers in this order
+  private timer = 0
 
   async run(re: RegExp, text: string): Promise<Answer> {
     const task = { source: re.source, flags: re.flags, text }
     const worker = await (this.worker ??= start())
     if (worker) return this.ask(worker, task)
     if (risky(re.source)) throw new Error('a pattern that may take for ever is not tried here')
+    await pause()
     return work({ ...task, text: text.replace(/^(.{1000}).*/gm, '$1') })
   }
 
+  /** Ends the worker. What was asked is never answered. */
   stop(): void {
+    clearTimeout(this.timer)
     void this.worker?.then((worker) => worker?.terminate())
     this.worker = null
+    this.asked.length = 0
   }
 
   private ask(worker: Worker, task: Task): Promise<Answer> {
+    worker.onerror = () => this.fail()
+    worker.onmessage = (e) => this.answered(e.data)
     return new Promise((resolve, reject) => {
-      const fail = () => {
-        this.stop()
-        reject(new Error('the pattern takes too long'))
-      }
-      // A page that was busy hears its answers late, which the second timer waits for.
-      let timer = setTimeout(() => { timer = setTimeout(fail, 100) }, PATIENCE)
-      worker.onerror = fail
-      worker.onmessage = (e) => {
-        clearTimeout(timer)
-        resolve(e.data)
-      }
+      this.asked.push({ resolve, reject })
+      if (this.asked.length === 1) this.wait()
       worker.postMessage(task)
     })
+  }
+
+  // A page that was busy hears its answers late, which the second timer waits for.
+  private wait(): void {
+    this.timer = setTimeout(() => { this.timer = setTimeout(() => this.fail(), 100) }, PATIENCE)
+  }
+
+  private answered(answer: Answer): void {
+    clearTimeout(this.timer)
+    this.asked.shift()?.resolve(answer)
+    if (this.asked.length) this.wait()
+  }
+
+  private fail(): void {
+    const [first] = this.asked
+    this.stop()
+    first?.reject(new Error('the pattern takes too long'))
   }
 }
 
 interface TrustedTypes { createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string } }
+let none = false // this page can have no worker
 let policy: { createScriptURL(url: string): string } | undefined
 
 // The worker, once it runs. A page of another origin, or a policy that forbids
-// workers, has none.
+// workers, has none, and is not asked again.
 function start(): Promise<Worker | null> {
   return new Promise((resolve) => {
+    const fail = () => {
+      none = true
+      resolve(null)
+    }
+    if (none) return fail()
     try {
       const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes }
       policy ??= trustedTypes?.createPolicy('job-log', { createScriptURL: (url) => url }) ?? { createScriptURL: (url) => url }
       const worker = new Worker(policy.createScriptURL(import.meta.url), { type: 'module' })
       worker.onmessage = () => resolve(worker)
-      worker.onerror = () => resolve(null)
+      worker.onerror = fail
     } catch {
-      resolve(null)
+      fail()
     }
   })
 }
