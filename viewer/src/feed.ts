@@ -44,9 +44,16 @@ export class Feed {
   }
 
   stop(): void {
-    clearTimeout(this.timer)
     this.live.stop()
+    this.leave()
+  }
+
+  // Lets go of a history that is not wanted any more.
+  private leave(): void {
+    clearTimeout(this.timer)
     this.history?.stop()
+    this.head = this.history = null
+    this.early = []
   }
 
   again(): void {
@@ -87,10 +94,7 @@ export class Feed {
   }
 
   private reset(): void {
-    this.history?.stop()
-    clearTimeout(this.timer)
-    this.head = this.history = null
-    this.early = []
+    this.leave()
     const before = this.log.count
     this.log = new Log()
     this.whole = true

@@ -38,15 +38,20 @@ async function serve(t) {
 const row = (id, message = `line ${id}`) =>
   `id: c${id}\ndata: ${JSON.stringify({ log: { event_id: id, task_id: '1', event_message: message, severity: null, event_time: 1e12 + id } })}\n\n`
 
+const caughtUp = 'event: caught_up\ndata: {}\n\n'
+
+/** The end of a log that has more. */
+const tail = Array.from({ length: 2000 }, (_, i) => row(1001 + i)).join('') + 'retry: 1\n\n' + caughtUp
+
 /** A feed, and a way to wait until something is so. */
 function feed(t, url, tailFirst = true) {
   globalThis.location = new URL(url)
-  const told = { states: [], jobs: [], gaps: 0 }, waiting = new Set()
+  const told = { states: [], jobs: [], gaps: 0, logs: 0 }, waiting = new Set()
   const look = () => { for (const w of waiting) if (w.is()) waiting.delete(w), w.resolve() }
   const viewer = {
     grown: look,
     loading: (lines) => { told.read = lines; look() },
-    replaced: (log, before, gap) => { if (gap) told.gaps++; look() },
+    replaced: (log, before, gap) => { told.logs++; if (gap) told.gaps++; look() },
     state: (s) => { told.states.push(s); look() },
     job: (s) => { told.jobs.push(s); look() },
   }
@@ -115,6 +120,17 @@ test('a history that is cut goes on where it was', async (t) => {
   rest.response.end()
   await until(() => f.whole)
   assert.deepEqual(lines(f.log), numbered(1, 3000))
+})
+
+test('a feed that is stopped tells nothing more', async (t) => {
+  const s = await serve(t), { f, until, told } = feed(t, s.url)
+  ;(await s.next()).say(tail)
+  const history = await s.next()
+  history.rows(1, 700)
+  await until(() => told.read === 700)
+  f.stop()
+  await once(history.response, 'close') // what the history does then, it has done
+  assert.deepEqual([told.logs, f.whole], [0, false])
 })
 
 test('a connection that is cut goes on after its last row, and rows that come twice do not', async (t) => {
