@@ -25,7 +25,8 @@ export class Feed {
   skew = 0 // what the server's clock is ahead
   private head: Log | null = null
   private early: Event[] = [] // in the history, but not come live yet
-  private timer = 0
+  private caught = false // the live stream has brought all there was
+  private timer = 0 // set while rows are awaited that the history has
   private readonly live: Stream
   private history: Stream | null = null
 
@@ -51,6 +52,7 @@ export class Feed {
   // Lets go of a history that is not wanted any more.
   private leave(): void {
     clearTimeout(this.timer)
+    this.timer = 0
     this.history?.stop()
     this.head = this.history = null
     this.early = []
@@ -71,11 +73,12 @@ export class Feed {
       event: (e) => this.append(e),
       flush: () => this.flush(),
       gap: () => this.reset(),
-      caughtUp: () => this.loadHistory(),
+      caughtUp: () => this.reached(),
       job: (state) => this.viewer.job(state),
       state: (s) => {
         this.viewer.state(s)
-        if (s.kind === 'complete') this.loadHistory()
+        if (s.kind === 'complete') this.reached()
+        else if (s.kind !== 'live' && s.kind !== 'waiting') this.lost()
       },
       clock: (date) => { this.skew = date - Date.now() },
     }
@@ -91,6 +94,17 @@ export class Feed {
   private flush(): void {
     this.viewer.grown()
     if (this.early.length && this.early.every((e) => this.log.has(e.id))) this.join()
+  }
+
+  private reached(): void {
+    this.caught = true
+    this.loadHistory()
+  }
+
+  // Nothing comes for now, so that what the history has is not waited for.
+  private lost(): void {
+    this.caught = false
+    if (this.timer) this.join()
   }
 
   private reset(): void {
@@ -142,23 +156,24 @@ export class Feed {
   private settle(): void {
     if (!this.head) return
     this.early = this.early.filter((e) => !this.log.has(e.id))
-    if (!this.early.length) return this.join()
+    if (!this.early.length || !this.caught) return this.join()
     this.timer = setTimeout(() => this.join(), PATIENCE)
   }
 
   // What the live stream did not bring by now is older than the tail, though its
-  // ids are higher.
+  // ids are higher. But if it has not caught up, that is what it will go on with.
   private join(): void {
-    const { head, log } = this
+    const { head, log, early, caught } = this
     if (!head) return
-    clearTimeout(this.timer)
-    for (const e of this.early) if (!log.has(e.id)) head.append(e)
-    this.early = []
-    this.head = this.history = null
+    for (const e of early) if (caught && !log.has(e.id)) head.append(e)
+    this.leave()
     const before = log.count
     head.take(log)
     this.log = head
     this.whole = true
     this.viewer.replaced(head, before, false)
+    if (caught) return
+    for (const e of early) this.append(e)
+    this.viewer.grown()
   }
 }
