@@ -138,7 +138,7 @@ export class App implements Viewer, Drawing, Ground {
     else if (this.current >= 0) this.current += by
   }
 
-  loading(lines: number): void { this.overlay.loading(lines) }
+  loading(lines: number): void { this.overlay.loading(lines, () => this.feed.loadHistory()) }
 
   state(s: State): void {
     const before = this.status.state

@@ -25,6 +25,8 @@ export class Feed {
   skew = 0 // what the server's clock is ahead
   private head: Log | null = null
   private early: Event[] = [] // in the history, but not come live yet
+  private late: Event[] = [] // come live, but in the history already
+  private began: number | undefined // the time of the first line, by the history
   private caught = false // the live stream has brought all there was
   private timer = 0 // set while rows are awaited that the history has
   private readonly live: Stream
@@ -56,6 +58,7 @@ export class Feed {
     this.history?.stop()
     this.head = this.history = null
     this.early = []
+    this.late = []
   }
 
   again(): void {
@@ -64,8 +67,7 @@ export class Feed {
 
   /** The time of the first line; NaN while it is not known. */
   get first(): number {
-    const log = this.head ?? (this.whole ? this.log : null)
-    return log?.count ? log.time(0) : NaN
+    return this.whole && this.log.count ? this.log.time(0) : (this.began ?? NaN)
   }
 
   private sink(): Sink {
@@ -87,8 +89,9 @@ export class Feed {
   // A row that overlapped may come twice: in the history and live, or after a
   // reconnect. Its id tells.
   private append(e: Event): void {
-    if (this.log.has(e.id) || this.head?.has(e.id)) return
-    this.log.append(e)
+    if (this.log.has(e.id)) return
+    if (this.head?.has(e.id)) this.late.push(e)
+    else this.log.append(e)
   }
 
   private flush(): void {
@@ -112,15 +115,18 @@ export class Feed {
     const before = this.log.count
     this.log = new Log()
     this.whole = true
+    this.began = undefined
     this.viewer.replaced(this.log, before, true)
   }
 
-  private loadHistory(): void {
+  /** Reads what was before the tail, if that is not there and not on its way. */
+  loadHistory(): void {
     if (this.whole || this.history) return
     if (this.log.events < TAIL) return this.known()
+    this.viewer.loading(0)
     this.head = new Log()
-    this.history = new Stream(this.url, this.historySink(), { ...this.options, params: { follow: 'false' } })
-    void this.history.run().then(() => this.settle())
+    const history = this.history = new Stream(this.url, this.historySink(), { ...this.options, params: { follow: 'false' } })
+    void history.run().then(() => { if (history === this.history) this.settle() })
   }
 
   // The tail was all there is.
@@ -140,21 +146,29 @@ export class Feed {
     }
   }
 
-  // What is there of the history is not its beginning to its end.
+  // What is there of the history is not its beginning to its end. It may be asked
+  // for anew.
   private abandon(): void {
-    this.head = null
-    this.early = []
+    const { late } = this
+    this.leave()
+    this.addAll(late)
     this.viewer.loading(-1)
   }
 
+  private addAll(events: Event[]): void {
+    for (const e of events) this.append(e)
+    if (events.length) this.viewer.grown()
+  }
+
   private before(e: Event): void {
-    if (!this.head || this.log.has(e.id)) return
+    if (!this.head) return
+    this.began ??= e.time
+    if (this.log.has(e.id)) return
     if (e.id > this.log.most) this.early.push(e)
     else if (!this.head.has(e.id)) this.head.append(e)
   }
 
   private settle(): void {
-    if (!this.head) return
     this.early = this.early.filter((e) => !this.log.has(e.id))
     if (!this.early.length || !this.caught) return this.join()
     this.timer = setTimeout(() => this.join(), PATIENCE)
@@ -172,8 +186,6 @@ export class Feed {
     this.log = head
     this.whole = true
     this.viewer.replaced(head, before, false)
-    if (caught) return
-    for (const e of early) this.append(e)
-    this.viewer.grown()
+    if (!caught) this.addAll(early)
   }
 }

@@ -158,6 +158,35 @@ test('a history that is cut goes on where it was', async (t) => {
   assert.deepEqual(lines(f.log), numbered(1, 3000))
 })
 
+test('a history that is refused loses no line, and is asked for anew', async (t) => {
+  const s = await serve(t), { f, until, told } = feed(t, s.url)
+  const live = await s.next()
+  live.say(tail)
+  const history = await s.next()
+  history.say('retry: 1\n\n')
+  history.rows(1, 700)
+  await until(() => told.read === 700)
+  live.say(row(600) + row(3001)) // late, and in the history already
+  await until(() => f.log.has(3001n))
+  history.response.destroy()
+  ;(await s.next()).response.writeHead(401).end('no\n')
+  await until(() => told.read === -1)
+  assert.deepEqual(lines(f.log), [...numbered(1001, 3000), 'line 3001', 'line 600'])
+  assert.equal(f.first, 1e12 + 1)
+  f.loadHistory() // by the reader's wish
+  ;(await s.next()).response.writeHead(403).end('no\n')
+  await until(() => told.read === -1)
+  live.response.destroy()
+  ;(await s.next()).say(caughtUp)
+  const again = await s.next()
+  assert.deepEqual([again.cursor, again.query], [undefined, { follow: 'false' }])
+  again.rows(1, 3001)
+  again.response.end()
+  await until(() => f.whole)
+  assert.equal(f.log.count, 3001)
+  assert.deepEqual(new Set(lines(f.log)), new Set(numbered(1, 3001)))
+})
+
 test('a feed that is stopped tells nothing more', async (t) => {
   const s = await serve(t), { f, until, told } = feed(t, s.url)
   ;(await s.next()).say(tail)
