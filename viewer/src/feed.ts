@@ -13,6 +13,8 @@ export interface Viewer {
   grown(): void
   /** Another log takes the place of the one before, which was its end (or was dropped, at a gap). */
   replaced(log: Log, before: number, gap: boolean): void
+  /** The time of the first line is known, since which others are told. */
+  redraw(): void
   loading(lines: number): void
   state(s: State): void
   job(state: string): void
@@ -162,10 +164,15 @@ export class Feed {
 
   private before(e: Event): void {
     if (!this.head) return
-    this.began ??= e.time
+    if (this.began === undefined) this.begin(e.time)
     if (this.log.has(e.id)) return
     if (e.id > this.log.most) this.early.push(e)
     else if (!this.head.has(e.id)) this.head.append(e)
+  }
+
+  private begin(time: number): void {
+    this.began = time
+    this.viewer.redraw()
   }
 
   private settle(): void {

@@ -50,6 +50,7 @@ function feed(t, url, tailFirst = true) {
   const look = () => { for (const w of waiting) if (w.is()) waiting.delete(w), w.resolve() }
   const viewer = {
     grown: look,
+    redraw: () => { told.first = f.first },
     loading: (lines) => { told.read = lines; look() },
     replaced: (log, before, gap) => { told.logs++; if (gap) told.gaps++; look() },
     state: (s) => { told.states.push(s); look() },
@@ -187,12 +188,13 @@ test('a history that is refused loses no line, and is asked for anew', async (t)
   assert.deepEqual(new Set(lines(f.log)), new Set(numbered(1, 3001)))
 })
 
-test('a feed that is stopped tells nothing more', async (t) => {
+test('a feed tells when it knows the first line, and nothing more when it is stopped', async (t) => {
   const s = await serve(t), { f, until, told } = feed(t, s.url)
   ;(await s.next()).say(tail)
   const history = await s.next()
   history.rows(1, 700)
   await until(() => told.read === 700)
+  assert.equal(told.first, 1e12 + 1)
   f.stop()
   await once(history.response, 'close') // what the history does then, it has done
   assert.deepEqual([told.logs, f.whole], [0, false])
