@@ -29,6 +29,9 @@ export interface Options {
 
 const SILENCE = 45_000 // three heartbeats, unless the server has others
 const LONGEST = 30_000
+const LOGIN = 'What answers is no log: a page to log in, perhaps.'
+
+const isStream = (r: Response) => /^text\/event-stream\b/i.test(r.headers.get('Content-Type') ?? '')
 
 export class Stream {
   cursor = ''
@@ -114,15 +117,19 @@ export class Stream {
     const date = Date.parse(response.headers.get('Date') ?? '')
     if (date) this.sink.clock(date)
     if (response.status === 204) return this.end({ kind: 'complete', state: '' })
-    if (response.ok && response.body) return this.read(response.body)
+    if (response.ok && response.body) return isStream(response) ? this.read(response.body) : this.keptOut(response.status, LOGIN)
     const reason = (await response.text()).trim().slice(0, 500)
     const { status } = response
     if (status === 429 || status >= 500) {
       const after = Number(response.headers.get('Retry-After'))
       if (after > 0) this.retry = after * 1000
       this.reason = reason
-    } else if (status === 401 && this.cursor) this.end({ kind: 'expired' })
+    } else if (status === 401) this.keptOut(status, reason)
     else this.end({ kind: 'refused', status, reason })
+  }
+
+  private keptOut(status: number, reason: string): void {
+    this.end(this.cursor ? { kind: 'expired' } : { kind: 'refused', status, reason })
   }
 
   private async read(body: ReadableStream<Uint8Array>): Promise<void> {

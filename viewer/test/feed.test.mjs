@@ -14,6 +14,7 @@ async function serve(t) {
   const waiting = [], takers = []
   const server = createServer((request, response) => {
     const url = new URL(request.url, 'http://x')
+    response.setHeader('Content-Type', 'text/event-stream; charset=utf-8')
     const exchange = {
       request, response, query: Object.fromEntries(url.searchParams), cursor: request.headers['last-event-id'],
       say: (text) => response.write(text),
@@ -258,6 +259,21 @@ test('a refusal for good is told, one for now is tried again', async (t) => {
   await state('refused')
   assert.deepEqual(told.states.filter((x) => x.reason).map((x) => [x.kind, x.reason]),
     [['reconnecting', 'too many'], ['reconnecting', 'the store is down'], ['refused', 'there is no such job']])
+})
+
+test('a page to log in is no log', async (t) => {
+  const s = await serve(t), { f, told, state } = feed(t, s.url)
+  const login = async () => (await s.next()).response.writeHead(200, { 'Content-Type': 'text/html' }).end('<!doctype html>\n')
+  await login()
+  await state('refused')
+  assert.match(told.states.at(-1).reason, /log in/)
+  f.again()
+  const live = await s.next()
+  live.say('retry: 1\n\n' + row(1) + caughtUp)
+  await state('live')
+  live.response.destroy()
+  await login()
+  await state('expired')
 })
 
 test('with a permalink the log comes from its beginning', async (t) => {
