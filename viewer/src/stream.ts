@@ -27,7 +27,9 @@ export interface Options {
   credentials?: RequestCredentials
 }
 
-const SILENCE = 45_000 // three heartbeats, unless the server has others
+const SILENCE = 45_000 // at least
+const HEARTBEATS = 3
+const LONGEST_SILENCE = 600_000
 const LONGEST = 30_000
 const LOGIN = 'What answers is no log: a page to log in, perhaps.'
 
@@ -42,6 +44,7 @@ export class Stream {
   private stopped = false
   private bye = false
   private heard = 0
+  private quiet = 0 // before what was heard last
   private silence = SILENCE
   private abort = new AbortController()
   private wake = () => {}
@@ -95,8 +98,18 @@ export class Stream {
   // fewer words than thought.
   private watch(): void {
     if (Date.now() - this.heard <= this.silence) return
-    this.silence = Math.min(this.silence * 2, 600_000)
+    this.bear(this.silence * 2)
     this.abort.abort()
+  }
+
+  private bear(silence: number): void {
+    this.silence = Math.min(Math.max(silence, SILENCE), LONGEST_SILENCE)
+  }
+
+  // What is said on a silent connection tells how often that is.
+  private heartbeat(text: string): void {
+    this.bear(this.quiet * HEARTBEATS)
+    this.sink.state({ kind: text === 'waiting' ? 'waiting' : 'live' })
   }
 
   private address(): string {
@@ -139,7 +152,8 @@ export class Stream {
     for (;;) {
       const { done, value } = await reader.read()
       if (done) break
-      this.heard = Date.now()
+      this.quiet = Date.now() - this.heard
+      this.heard += this.quiet
       parser.push(value)
       this.sink.flush()
       if (this.over) return
@@ -158,7 +172,7 @@ export class Stream {
   private readonly listener: Listener = {
     id: (id) => { this.cursor = id },
     retry: (ms) => { this.retry = ms },
-    comment: (text) => this.sink.state({ kind: text === 'waiting' ? 'waiting' : 'live' }),
+    comment: (text) => this.heartbeat(text),
     event: (name, data) => {
       if (this.over) return
       try {

@@ -284,3 +284,33 @@ test('with a permalink the log comes from its beginning', async (t) => {
   await until(() => f.log.count === 10)
   assert.equal(f.whole, true)
 })
+
+test('how long a connection may be silent is learnt from its heartbeats', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval', 'setTimeout', 'Date'], now: 1e12 })
+  const s = await serve(t), { told, until, state } = feed(t, s.url)
+  const silent = (seconds) => { for (let at = 0; at < seconds; at += 5) t.mock.timers.tick(5000) }
+  const kind = () => told.states.at(-1).kind
+  let live = await s.next()
+  const heartbeat = async () => {
+    const before = told.states.length
+    live.say(':\n')
+    await until(() => told.states.length > before)
+  }
+  live.say(row(1) + caughtUp)
+  await state('live')
+  silent(50)
+  await state('reconnecting')
+  silent(5)
+  live = await s.next()
+  live.say(caughtUp) // at once, which tells nothing of heartbeats
+  await state('live')
+  silent(60)
+  await heartbeat() // of a server that has one a minute
+  silent(150)
+  assert.equal(kind(), 'live')
+  await heartbeat()
+  silent(15)
+  await heartbeat() // it has more now
+  silent(50)
+  await state('reconnecting')
+})
