@@ -97,6 +97,26 @@ func TestPageLogs(t *testing.T) {
 	}
 }
 
+// TestPagePlace has pages whose paths go on after the job's id: they are told
+// by how much, and are the same for every job.
+func TestPagePlace(t *testing.T) {
+	s := newSite(t, "", "jobs_viewer {\n path /builds/{id}/view/\n}\njobs_viewer")
+	st := s.get(t, "/builds/7/view/")
+	body, tag := st.rest(), st.header.Get("ETag")
+	if !strings.Contains(body, `<meta name="job-log-after" content="1">`) {
+		t.Errorf("the page is\n%s", body)
+	}
+	if other := s.get(t, "/builds/%3Cimg%3E/view/"); other.header.Get("ETag") != tag || other.rest() != body {
+		t.Errorf("that of another job has %v, want %s", other.header, tag)
+	}
+	if small := s.get(t, "/builds/7/view/", "Accept-Encoding", "gzip"); small.header.Get("Content-Encoding") != "gzip" {
+		t.Errorf("compressed, the page has %v", small.header)
+	}
+	if last := s.get(t, "/jobs/7"); last.header.Get("ETag") == tag || strings.Contains(last.rest(), "job-log-after") {
+		t.Error("a page whose path ends with the id is told otherwise")
+	}
+}
+
 // TestStateTold asks for a job's state.
 func TestStateTold(t *testing.T) {
 	s := newSite(t, sqliteStore, both)

@@ -29,6 +29,7 @@ func TestViewer(t *testing.T) {
 				{"live", viewLive},
 				{"resume", viewResume},
 				{"hostile", viewHostile},
+				{"place", viewPlace},
 				{"policy", viewPolicy},
 				{"end", viewEnd},
 				{"follow", viewFollow},
