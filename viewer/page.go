@@ -91,9 +91,22 @@ func Page(after int, source, origin string) (f *File, policy string) {
 	_, policy = shell()
 	f = place(after)
 	if source != "" {
-		f = newFile(".html", told(f.Plain, "src", source))
+		f = newFile(".html", linked(told(f.Plain, "src", source), source))
 	}
 	return f, strings.TrimSpace(policy + " " + origin)
+}
+
+// beside tells readers without scripts where a log is.
+const beside = "The log as text is at the same address with <code>/logs?format=text</code> after it."
+
+// linked is a page that has a link to its log instead.
+func linked(page []byte, source string) []byte {
+	query := "?format=text"
+	if strings.Contains(source, "?") {
+		query = "&format=text"
+	}
+	link := `There is <a href="` + html.EscapeString(source+query) + `">the log as text</a>.`
+	return bytes.Replace(page, []byte(beside), []byte(link), 1)
 }
 
 // compressed is a file that is made once, for many requests.
