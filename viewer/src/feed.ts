@@ -3,6 +3,7 @@
 
 import { Log } from './log.ts'
 import { Stream, type Options, type Sink, type State } from './stream.ts'
+import { Turn } from './turn.ts'
 import type { Event } from './event.ts'
 
 const TAIL = 2000
@@ -32,6 +33,7 @@ export class Feed {
   private caught = false // the live stream has brought all there was
   private timer = 0 // set while rows are awaited that the history has
   private readonly live: Stream
+  private readonly turn: Turn
   private history: Stream | null = null
 
   constructor(
@@ -41,6 +43,7 @@ export class Feed {
     tailFirst: boolean,
   ) {
     this.whole = !tailFirst
+    this.turn = new Turn(url, options, (state) => this.job(state))
     this.live = new Stream(url, this.sink(), { ...options, params: { state: 'true', ...(tailFirst ? { tail: String(TAIL) } : {}) } })
   }
 
@@ -50,6 +53,7 @@ export class Feed {
 
   stop(): void {
     this.live.stop()
+    this.turn.stop()
     this.leave()
   }
 
@@ -78,10 +82,10 @@ export class Feed {
       flush: () => this.flush(),
       gap: () => this.reset(),
       caughtUp: () => this.reached(),
-      job: (state) => this.viewer.job(state),
+      job: (state) => this.job(state),
       state: (s) => {
         this.viewer.state(s)
-        if (s.kind === 'complete') this.reached()
+        if (s.kind === 'complete') this.ended()
         else if (s.kind !== 'live' && s.kind !== 'waiting') this.lost()
       },
       clock: (date) => { this.skew = date - Date.now() },
@@ -92,6 +96,7 @@ export class Feed {
   // reconnect. Its id tells.
   private append(e: Event): void {
     if (this.log.has(e.id)) return
+    if (this.caught) this.turn.line()
     if (this.head?.has(e.id)) this.late.push(e)
     else this.log.append(e)
   }
@@ -106,9 +111,20 @@ export class Feed {
     this.loadHistory()
   }
 
+  private ended(): void {
+    this.turn.stop()
+    this.reached()
+  }
+
+  private job(state: string): void {
+    this.viewer.job(state)
+    this.turn.heard(state)
+  }
+
   // Nothing comes for now, so that what the history has is not waited for.
   private lost(): void {
     this.caught = false
+    this.turn.stop()
     if (this.timer) this.join()
   }
 

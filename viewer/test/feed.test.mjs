@@ -314,3 +314,52 @@ test('how long a connection may be silent is learnt from its heartbeats', async 
   silent(50)
   await state('reconnecting')
 })
+
+test('where a job is that waits is asked: when a line comes, else now and then', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1e12 })
+  const asks = t.mock.method(globalThis, 'fetch').mock
+  const s = await serve(t), { f, told, until } = feed(t, s.url)
+  const state = (word) => `event: state\ndata: {"state":"${word}"}\n\n`
+  const answer = async (word) => {
+    const { query, response } = await s.next(), before = told.jobs.length
+    assert.deepEqual(query, { state: 'true', tail: '0', follow: 'false' })
+    response.end('retry: 2000\n\n' + state(word))
+    await until(() => told.jobs.length > before)
+  }
+  const line = async (id) => {
+    live.say(row(id))
+    await until(() => f.log.has(BigInt(id)))
+  }
+  const live = await s.next()
+  live.say(state('queued') + row(1) + caughtUp)
+  await until(() => f.whole)
+  assert.equal(asks.callCount(), 1)
+  await line(2)
+  await answer('queued')
+  await line(3)
+  assert.equal(asks.callCount(), 2)
+  t.mock.timers.tick(5000)
+  await answer('pending')
+  t.mock.timers.tick(4999)
+  assert.equal(asks.callCount(), 3)
+  t.mock.timers.tick(1)
+  await answer('running')
+  t.mock.timers.tick(60_000)
+  await line(4)
+  assert.equal(asks.callCount(), 4)
+  assert.deepEqual(told.jobs, ['queued', 'queued', 'pending', 'running'])
+})
+
+test('a job that waits is not asked for while the connection is away', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1e12 })
+  const s = await serve(t), { told, until, state } = feed(t, s.url)
+  const live = await s.next()
+  live.say('retry: 100000\n\nevent: state\ndata: {"state":"queued"}\n\n' + caughtUp)
+  await state('live')
+  live.response.destroy()
+  await state('reconnecting')
+  const asks = t.mock.method(globalThis, 'fetch').mock
+  t.mock.timers.tick(40_000)
+  assert.equal(asks.callCount(), 0)
+  assert.deepEqual(told.jobs, ['queued'])
+})
