@@ -33,6 +33,7 @@ func TestViewer(t *testing.T) {
 				{"place", viewPlace},
 				{"policy", viewPolicy},
 				{"end", viewEnd},
+				{"refused", viewRefused},
 				{"follow", viewFollow},
 				{"keys", viewKeys},
 				{"downloads", viewDownloads},
