@@ -1,17 +1,14 @@
-package main
+package rig
 
 import (
 	"fmt"
 	"io"
 	"text/tabwriter"
-	"time"
-
-	"github.com/caddyjobs/caddyjobs/bench/rig"
 )
 
-// report is what one scenario gave.
-type report struct {
-	title string
+// Report is what one scenario gave: figures, some of which have a bar.
+type Report struct {
+	Title string
 	rows  []row
 	notes []string
 }
@@ -23,41 +20,42 @@ type row struct {
 	atMost float64
 }
 
-// add adds a figure.
-func (r *report) add(figure string, value float64) {
+// Add adds a figure.
+func (r *Report) Add(figure string, value float64) {
 	r.rows = append(r.rows, row{figure: figure, value: value})
 }
 
-// hold adds a figure that must not exceed a bar.
-func (r *report) hold(figure string, value, atMost float64) {
+// Hold adds a figure that must not exceed a bar.
+func (r *Report) Hold(figure string, value, atMost float64) {
 	r.rows = append(r.rows, row{figure, value, true, atMost})
 }
 
-// note adds lines to be printed below the table.
-func (r *report) note(text string) { r.notes = append(r.notes, text) }
+// Note adds lines to be printed below the table.
+func (r *Report) Note(text string) { r.notes = append(r.notes, text) }
 
 func (w row) passed() bool { return !w.held || w.value <= w.atMost }
 
-// missed reports whether a bar is.
-func (r *report) missed() bool {
+// Missed are the figures that miss their bars.
+func (r *Report) Missed() (figures []string) {
 	for _, w := range r.rows {
 		if !w.passed() {
-			return true
+			figures = append(figures, w.figure)
 		}
 	}
-	return false
+	return figures
 }
 
-// print prints a table of Markdown that is also legible as it is.
-func (r *report) print(out io.Writer) error {
+// Print prints a table of Markdown that is also legible as it is. It returns
+// errors of out.
+func (r *Report) Print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-	fmt.Fprintf(w, "\n%s\n\n| figure\t| is\t| to be\t| \t|\n|---\t|---\t|---\t|---\t|\n", r.title)
+	fmt.Fprintf(w, "\n%s\n\n| figure\t| is\t| to be\t| \t|\n|---\t|---\t|---\t|---\t|\n", r.Title)
 	for _, row := range r.rows {
 		bar, verdict := "", ""
 		if row.held {
-			bar, verdict = "≤ "+rig.Number(row.atMost), map[bool]string{true: "passed", false: "MISSED"}[row.passed()]
+			bar, verdict = "≤ "+Number(row.atMost), map[bool]string{true: "passed", false: "MISSED"}[row.passed()]
 		}
-		fmt.Fprintf(w, "| %s\t| %s\t| %s\t| %s\t|\n", row.figure, rig.Number(row.value), bar, verdict)
+		fmt.Fprintf(w, "| %s\t| %s\t| %s\t| %s\t|\n", row.figure, Number(row.value), bar, verdict)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -68,19 +66,4 @@ func (r *report) print(out io.Writer) error {
 		}
 	}
 	return nil
-}
-
-// tell adds what became of the events, and what was computed meanwhile.
-func (s *scene) tell(r *report, before, after rig.Spent) {
-	t := s.loop.Tally
-	r.add("events delivered", float64(t.Delivered))
-	r.hold("lost", s.lost(), 0)
-	r.hold("doubled", float64(t.Doubled), 0)
-	r.hold("out of order", float64(t.Reordered), 0)
-	r.add("seconds", after.At.Sub(before.At).Seconds())
-	if after.Server > 0 {
-		r.add("CPU of the servers %", after.Since(before, func(s rig.Spent) time.Duration { return s.Server }))
-	}
-	r.add("of the generator %", after.Since(before, func(s rig.Spent) time.Duration { return s.Own }))
-	r.add("of others %", after.Others(before))
 }

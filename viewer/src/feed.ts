@@ -3,6 +3,7 @@
 
 import { Log } from './log.ts'
 import { Stream, type Options, type Sink, type State } from './stream.ts'
+import { painted } from './pause.ts'
 import type { Event } from './event.ts'
 
 const TAIL = 2000
@@ -101,8 +102,9 @@ export class Feed {
     if (this.whole || this.history) return
     if (this.log.events < TAIL) return this.known()
     this.head = new Log()
-    this.history = new Stream(this.url, this.historySink(), { ...this.options, params: { follow: 'false' } })
-    void this.history.run().then(() => this.settle())
+    const history = this.history = new Stream(this.url, this.historySink(), { ...this.options, params: { follow: 'false' } })
+    // It is much work: the newest lines are to be seen before.
+    void painted().then(() => history.run()).then(() => this.settle())
   }
 
   // The tail was all there is.
