@@ -1,6 +1,7 @@
 // Chromium, as viewer.mjs wants a browser to be.
 import { readFile } from 'node:fs/promises'
 import { chromium } from 'playwright-core'
+import { tasksOf } from './trace.mjs'
 
 // What a page does that it must not do, told on the console.
 const listen = () => addEventListener('securitypolicyviolation', (e) => {
@@ -25,7 +26,7 @@ export class Chromium {
   }
 
   /** Opens an address in a page of its own, in place of the one before. */
-  async open(address, { width = 1280, height = 800, dark = false, clock = false } = {}) {
+  async open(address, { width = 1280, height = 800, dark = false, clock = false, script = '' } = {}) {
     await this.context?.close()
     this.context = await this.browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light' })
     this.found = []
@@ -40,6 +41,7 @@ export class Chromium {
       if (new URL(r.url()).host !== new URL(address).host) note('request: ' + r.url())
     })
     await this.page.addInitScript(listen)
+    if (script) await this.page.addInitScript(script)
     if (clock) await this.page.clock.install()
     this.inspector = await this.context.newCDPSession(this.page)
     await this.page.goto(address)
@@ -66,6 +68,27 @@ export class Chromium {
     await this.page.mouse.move(width / 2, height / 2)
     await this.page.mouse.wheel(0, dy)
   }
+
+  /** Scrolls as touchpads do: by so many pixels, so many a second. */
+  swipe(by, speed) {
+    return this.inspector.send('Input.synthesizeScrollGesture', { x: 600, y: 400, yDistance: -by, speed, gestureSourceType: 'mouse' })
+  }
+
+  /** The page's heap in MB: objects, and the buffers of typed arrays. */
+  async heap() {
+    const { usedSize, backingStorageSize } = await this.inspector.send('Runtime.getHeapUsage')
+    return { objects: usedSize / 1e6, buffers: backingStorageSize / 1e6 }
+  }
+
+  /** The same, without garbage. */
+  async collected() {
+    await this.inspector.send('HeapProfiler.collectGarbage')
+    return this.heap()
+  }
+
+  /** Begins a trace, of which traced() tells. */
+  trace() { return this.browser.startTracing(this.page, { categories: ['disabled-by-default-devtools.timeline'] }) }
+  async traced() { return tasksOf(JSON.parse(await this.browser.stopTracing())) }
 
   /** Does what starts a download: the file's name, and what is in it. */
   async download(start) {

@@ -3,6 +3,7 @@
 
 import { Log } from './log.ts'
 import { Stream, type Options, type Sink, type State } from './stream.ts'
+import { painted } from './pause.ts'
 import { Turn } from './turn.ts'
 import type { Event } from './event.ts'
 
@@ -144,7 +145,8 @@ export class Feed {
     this.viewer.loading(0)
     this.head = new Log()
     const history = this.history = new Stream(this.url, this.historySink(), { ...this.options, params: { follow: 'false' } })
-    void history.run().then(() => { if (history === this.history) this.settle() })
+    // It is much work: the newest lines are to be seen before.
+    void painted().then(() => history.run()).then(() => { if (history === this.history) this.settle() })
   }
 
   // The tail was all there is.

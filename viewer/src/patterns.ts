@@ -4,14 +4,18 @@
 
 import { MOST, rangesIn } from './match.ts'
 import { pause } from './pause.ts'
+import { plain } from './sgr.ts'
 
-interface Task { source: string; flags: string; text: string } // lines, joined: one text is sent sooner than many
+// Lines, many to a part: few texts are sent sooner than many, and those that the
+// log keeps are not put together before, which would leave as much garbage.
+interface Task { source: string; flags: string; parts: string[] }
 
 /** What a worker says of lines: which match, and in which of these that takes long. */
 export interface Answer { hits: number[]; slow: number[] }
 
 const PATIENCE = 2000 // ms for a task
 const SLOW = 4 // ms for a line
+const SHORT = 200 // characters, in which few patterns take long
 
 /** In the worker. */
 export function serve(): void {
@@ -20,19 +24,32 @@ export function serve(): void {
   scope.postMessage(null)
 }
 
-export function work({ source, flags, text }: Task): Answer {
-  const re = new RegExp(source, flags), hits: number[] = [], slow: number[] = []
-  for (let i = 0, from = 0; from <= text.length; i++) {
+export function work({ source, flags, parts }: Task): Answer {
+  const answer: Answer = { hits: [], slow: [] }, re = new RegExp(source, flags)
+  let lines = 0
+  for (const part of parts) lines = workOn(re, plain(part), lines, answer)
+  return answer
+}
+
+// Adds what is found in a text, whose first line has a number; returns the next one.
+function workOn(re: RegExp, text: string, number: number, { hits, slow }: Answer): number {
+  for (let from = 0; from <= text.length; number++) {
     const lf = text.indexOf('\n', from), end = lf < 0 ? text.length : lf
     const line = text.slice(from, Math.min(end, from + MOST))
     from = end + 1
     re.lastIndex = 0
-    if (!re.test(line)) continue
-    const begun = performance.now()
-    if (rangesIn(re, line).length) hits.push(i) // one that is not empty
-    if (performance.now() - begun > SLOW) slow.push(i)
+    const first = re.exec(line)
+    if (!first || (first[0] === '' && !rangesIn(re, line).length)) continue
+    hits.push(number)
+    if (line.length > SHORT && isSlow(re, line)) slow.push(number)
   }
-  return { hits, slow }
+  return number
+}
+
+function isSlow(re: RegExp, line: string): boolean {
+  const begun = performance.now()
+  rangesIn(re, line)
+  return performance.now() - begun > SLOW
 }
 
 /**
@@ -44,13 +61,13 @@ export class Patterns {
   private readonly asked: { resolve(a: Answer): void; reject(e: Error): void }[] = [] // the worker answers in this order
   private timer = 0
 
-  async run(re: RegExp, text: string): Promise<Answer> {
-    const task = { source: re.source, flags: re.flags, text }
+  async run(re: RegExp, parts: string[]): Promise<Answer> {
+    const task = { source: re.source, flags: re.flags, parts }
     const worker = await (this.worker ??= start())
     if (worker) return this.ask(worker, task)
     if (risky(re.source)) throw new Error('a pattern that may take for ever is not tried here')
     await pause()
-    return work({ ...task, text: text.replace(/^(.{1000}).*/gm, '$1') })
+    return work({ ...task, parts: parts.map((part) => part.replace(/^(.{1000}).*/gm, '$1')) })
   }
 
   /** Ends the worker. What was asked is never answered. */

@@ -6,7 +6,7 @@ import { pause } from './pause.ts'
 import { rangesIn, type Query } from './match.ts'
 import { Patterns, type Answer } from './patterns.ts'
 import type { Range } from './links.ts'
-import type { Chunk, Log } from './log.ts'
+import { SIZE, type Chunk, type Log } from './log.ts'
 
 const SLICE = 8 // ms
 const BATCH = 8 // chunks that a worker is given at once
@@ -76,17 +76,17 @@ export class Search {
   private get sent(): number { return this.asked.at(-1)?.to ?? this.scanned }
 
   private ask(): void {
-    const from = this.sent, to = Math.min(this.log.count, (Math.floor(from / 1024) + BATCH) * 1024)
-    const answer = this.patterns.run(this.re, plain(this.log.joined(from, to)))
+    const from = this.sent, to = Math.min(this.log.count, (Math.floor(from / SIZE) + BATCH) * SIZE)
+    const answer = this.patterns.run(this.re, this.log.parts(from, to))
     answer.catch(() => {}) // the first that fails is waited for
     this.asked.push({ from, to, answer })
   }
 
   // A chunk, or what there is of it.
   private step(): void {
-    const index = Math.floor(this.scanned / 1024), c = this.log.chunks[index]!
-    const first = index * 1024, from = this.scanned - first
-    const to = Math.min(1024, this.log.count - first)
+    const index = Math.floor(this.scanned / SIZE), c = this.log.chunks[index]!
+    const first = index * SIZE, from = this.scanned - first
+    const to = Math.min(SIZE, this.log.count - first)
     if (typeof c.text === 'string' && !c.coloured && from === 0) this.whole(c, c.text, first)
     else for (let i = from; i < to; i++) if (this.matches(this.log.text(first + i))) this.found.push(first + i)
     this.scanned = first + to

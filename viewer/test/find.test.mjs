@@ -50,11 +50,11 @@ test('a search goes on where lines come', async () => {
 test('matches in a text are found whatever was looked at before', () => {
   const re = compile({ text: 'ab?', regex: true, cased: false })
   for (let i = 0; i < 3; i++) {
-    assert.deepEqual(src.patterns.work({ source: re.source, flags: re.flags, text: 'xxAxxab\n\nb' }).hits, [0])
+    assert.deepEqual(src.patterns.work({ source: re.source, flags: re.flags, parts: ['\x1b[1mxxAx\x1b[0mxab\n', 'b\na\x1b[1mb'] }).hits, [0, 3])
     assert.deepEqual(src.match.rangesIn(re, 'a-AB'), [[0, 1], [2, 4]])
     re.lastIndex = 3
   }
-  assert.deepEqual(src.patterns.work({ source: 'z*', flags: 'g', text: 'aaa\naz' }).hits, [1])
+  assert.deepEqual(src.patterns.work({ source: 'z*', flags: 'g', parts: ['aaa\naz'] }).hits, [1])
 })
 
 test('a pattern that is none says why, and one that may take for ever is not tried', async () => {
