@@ -32,7 +32,7 @@ func million(ctx context.Context, o *options, s *site, b *browser) (*rig.Report,
 		return nil, err
 	}
 	l := &long{browser: b, r: &rig.Report{Title: fmt.Sprintf("million: %d lines", o.lines)}}
-	if err := l.load(s.page(job), o.lines); err != nil {
+	if err := l.load(ctx, s.page(job), o.lines); err != nil {
 		return nil, err
 	}
 	if err := l.scroll(o.steps); err != nil {
@@ -42,10 +42,15 @@ func million(ctx context.Context, o *options, s *site, b *browser) (*rig.Report,
 		text    string
 		pattern bool
 	}{
-		{"//src/lib/module17:", false}, {"no line has this", false}, {"a", false},
-		{`ERROR in module \d+: .*got 4\d$`, true}, {"(passed|took) in? ?9\\d* ms", true}, {"no line|has this", true}, {`\d`, true},
+		{"//src/lib/module17:", false},
+		{"no line has this", false},
+		{"a", false},
+		{`ERROR in module \d+: .*got 4\d$`, true},
+		{"(passed|took) in? ?9\\d* ms", true},
+		{"no line|has this", true},
+		{`\d`, true},
 	} {
-		if err := l.search(q.text, q.pattern); err != nil {
+		if err := l.search(ctx, q.text, q.pattern); err != nil {
 			return nil, err
 		}
 	}
@@ -53,12 +58,12 @@ func million(ctx context.Context, o *options, s *site, b *browser) (*rig.Report,
 }
 
 // load opens the page, and waits until all is there.
-func (l *long) load(address string, lines int) error {
+func (l *long) load(ctx context.Context, address string, lines int) error {
 	begun := time.Now()
 	if err := l.open(address); err != nil {
 		return err
 	}
-	if err := l.watch(fmt.Sprintf(`$('.port').getAttribute('aria-rowcount') === '%d'`, lines)); err != nil {
+	if err := l.watch(ctx, fmt.Sprintf(`$('.port').getAttribute('aria-rowcount') === '%d'`, lines)); err != nil {
 		return err
 	}
 	l.r.Add("seconds until all lines are there", time.Since(begun).Seconds())
@@ -101,7 +106,7 @@ func (l *long) gestures(frames *[]float64) error {
 }
 
 // search measures one.
-func (l *long) search(text string, pattern bool) error {
+func (l *long) search(ctx context.Context, text string, pattern bool) error {
 	var took struct {
 		First, All float64
 		Hits       string
@@ -109,7 +114,7 @@ func (l *long) search(text string, pattern bool) error {
 	if err := l.eval(nil, "void (bench.took = null, bench.search(%q, %v).then((t) => { bench.took = t }))", text, pattern); err != nil {
 		return err
 	}
-	if err := l.watch("bench.took !== null"); err != nil {
+	if err := l.watch(ctx, "bench.took !== null"); err != nil {
 		return err
 	}
 	if err := l.eval(&took, "bench.took"); err != nil {
@@ -122,8 +127,12 @@ func (l *long) search(text string, pattern bool) error {
 }
 
 // watch looks at the heap until something is true.
-func (l *long) watch(holds string) error {
-	for end := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) {
+func (l *long) watch(ctx context.Context, holds string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
 		var done bool
 		if err := l.eval(&done, "Boolean(root?.querySelector('.port') && (%s))", holds); err != nil {
 			return err
@@ -131,8 +140,10 @@ func (l *long) watch(holds string) error {
 		if err := l.look(); err != nil || done {
 			return err
 		}
-		if time.Now().After(end) {
-			return fmt.Errorf("after %v it is not true that %s", patience, holds)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("it is not true that %s: %w", holds, ctx.Err())
 		}
 	}
 }

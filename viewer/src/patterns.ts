@@ -66,8 +66,13 @@ export class Patterns {
     const worker = await (this.worker ??= start())
     if (worker) return this.ask(worker, task)
     if (risky(re.source)) throw new Error('a pattern that may take for ever is not tried here')
-    await pause()
-    return work({ ...task, parts: parts.map((part) => part.replace(/^(.{1000}).*/gm, '$1')) })
+    const answer: Answer = { hits: [], slow: [] }
+    let lines = 0
+    for (const part of parts) {
+      await pause()
+      lines = workOn(re, plain(part).replace(/^(.{1000}).*/gm, '$1'), lines, answer)
+    }
+    return answer
   }
 
   /** Ends the worker. What was asked is never answered. */
@@ -107,33 +112,37 @@ export class Patterns {
 }
 
 interface TrustedTypes { createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string } }
-let none = false // this page can have no worker
 let policy: { createScriptURL(url: string): string } | undefined
 
-// The worker, once it runs. A page of another origin, or a policy that forbids
-// workers, has none, and is not asked again.
-function start(): Promise<Worker | null> {
-  return new Promise((resolve) => {
-    const fail = () => {
-      none = true
-      resolve(null)
-    }
-    if (none) return fail()
-    try {
-      const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes }
-      policy ??= trustedTypes?.createPolicy('job-log', { createScriptURL: (url) => url }) ?? { createScriptURL: (url) => url }
-      const worker = new Worker(policy.createScriptURL(import.meta.url), { type: 'module' })
-      worker.onmessage = () => resolve(worker)
-      worker.onerror = fail
-    } catch {
-      fail()
-    }
+// The worker, once it runs; null where there can be none.
+async function start(): Promise<Worker | null> {
+  try {
+    return await runs(import.meta.url)
+  } catch {
+    // Workers are of the page's origin, which is not that of the module: one of
+    // the page's imports it, if its policy has no objection.
+    const url = URL.createObjectURL(new Blob([`import ${JSON.stringify(import.meta.url)}`], { type: 'text/javascript' }))
+    return runs(url).catch(() => null).finally(() => URL.revokeObjectURL(url))
+  }
+}
+
+async function runs(url: string): Promise<Worker> {
+  const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes }
+  policy ??= trustedTypes?.createPolicy('job-log', { createScriptURL: (url) => url }) ?? { createScriptURL: (url) => url }
+  const worker = new Worker(policy.createScriptURL(url), { type: 'module' })
+  return new Promise((resolve, reject) => {
+    worker.onmessage = () => resolve(worker)
+    worker.onerror = reject
   })
 }
 
-/** Whether something is repeated that itself repeats something, or has several ways. */
+/**
+ * Whether something is repeated that itself repeats something, or has several
+ * ways, or whether there are more repetitions than two.
+ */
 export function risky(source: string): boolean {
   const varies = [false] // whether the groups around, the outermost first, can match in several ways
+  let repeated = 0
   for (let i = 0; i < source.length; i++) {
     const c = source[i]!
     if (c === '\\') i++
@@ -143,7 +152,10 @@ export function risky(source: string): boolean {
       const inner = varies.pop()
       if (inner && /^[*+{]/.test(source.slice(i + 1))) return true
       if (inner) varies[varies.length - 1] = true
-    } else if ('*+{|'.includes(c)) varies[varies.length - 1] = true
+    } else if ('*+{|'.includes(c)) {
+      if (c !== '|' && ++repeated > 2) return true
+      varies[varies.length - 1] = true
+    }
   }
   return false
 }

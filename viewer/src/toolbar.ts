@@ -74,11 +74,9 @@ export class Toolbar {
     e.preventDefault()
   }
 
-  focusSearch(text: string): void {
-    if (text) this.input.value = text
+  focusSearch(): void {
     this.input.focus()
     this.input.select()
-    if (text) this.changed()
   }
 
   /** What came of the search; an error is told at the field. */

@@ -16,6 +16,9 @@ export interface Drawing {
   estimate(line: number): number
   /** Heights are about to be estimated, all of them. */
   measure(): void
+}
+
+export interface Watcher {
   followed(on: boolean): void
   rendered(): void
 }
@@ -41,6 +44,7 @@ export class View {
     private readonly slab: HTMLElement,
     private rows: Rows,
     private readonly drawing: Drawing,
+    private readonly watcher: Watcher,
   ) {
     this.scroll = new Scroll(port, canvas)
     port.addEventListener('scroll', () => this.scrolled(), { passive: true })
@@ -53,6 +57,14 @@ export class View {
   update(stale = false): void {
     this.stale ||= stale
     this.frame ||= requestAnimationFrame(() => this.render())
+  }
+
+  /** Lines from one until another look different. */
+  redraw(from: number, to: number): void {
+    this.shown.forEach((row, i) => {
+      const line = this.rows.lineAt(this.from + i)
+      if (line >= from && line < to) this.drawing.draw(row, line)
+    })
   }
 
   /** Other rows; what the reader looks at stays where it is. */
@@ -113,7 +125,7 @@ export class View {
   private setFollowing(on: boolean): void {
     if (on === this.following) return
     this.following = on
-    this.drawing.followed(on)
+    this.watcher.followed(on)
   }
 
   // A reader who scrolls up is never moved; one who comes to the end follows.
@@ -156,7 +168,7 @@ export class View {
     if (this.wrap && this.correct()) this.place()
     this.seen = this.scroll.top
     if (this.sideways) this.showMark()
-    this.drawing.rendered()
+    this.watcher.rendered()
   }
 
   private showMark(): void {

@@ -29,6 +29,12 @@ test('all lines are searched, in chunks and beyond, with and without colours', a
   assert.equal((await search(log, { text: '99. line' })).found.count, (await search(log, { text: '99\\. line', regex: true })).found.count)
 })
 
+test('a long line shows all matches of a text, and those of a pattern where it is looked at', async () => {
+  const text = 'x'.repeat(12_000) + 'here', log = numbers(1, () => text)
+  assert.deepEqual((await search(log, { text: 'here' })).ranges(0, text), [[12_000, 12_004]])
+  assert.deepEqual(found(await search(log, { text: 'here', regex: true })), [])
+})
+
 test('a text is no pattern', async () => {
   const log = numbers(3, (i) => ['a.b', 'axb', '(\\w+)[$^*'][i])
   assert.deepEqual(found(await search(log, { text: 'a.b' })), [0])
@@ -61,8 +67,48 @@ test('a pattern that is none says why, and one that may take for ever is not tri
   assert.throws(() => compile({ text: '(', regex: true, cased: false }), /Unterminated group/)
   const s = await search(numbers(10, () => 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'), { text: '(a+)+$', regex: true })
   assert.match(s.failure, /for ever/)
-  for (const bad of ['(a|a)*', '(.*)*', '((a+)b)+', '(x+x+)+y', '([a-z]+)*', '(a{2,}){3,}']) assert.ok(src.patterns.risky(bad), bad)
+  for (const bad of ['(a|a)*', '(.*)*', '((a+)b)+', '(x+x+)+y', '([a-z]+)*', '(a{2,}){3,}', '.*.*.*x']) assert.ok(src.patterns.risky(bad), bad)
   for (const good of ['(abc)+', 'a+b*', '(a|b)', '\\(a+\\)+', 'error: .*line \\d+']) assert.ok(!src.patterns.risky(good), good)
+})
+
+/** A finder in a log, and where it brings its reader. */
+function finder(log, more = {}) {
+  const ground = {
+    log, whole: true, at: 0, brought: [], told: '',
+    place() { return this.at },
+    bring(line) { this.brought.push(line) },
+    hits(text) {
+      this.told = text
+      this.heard?.()
+    },
+    redraw() {}, toast() {}, ...more,
+  }
+  const f = new src.finder.Finder(ground)
+  const told = async (text) => { while (ground.told !== text) await new Promise((heard) => { ground.heard = heard }) }
+  return { f, ground, told }
+}
+
+test('a search that finds nothing does not call its reader back later', async () => {
+  const log = numbers(10), { f, ground, told } = finder(log)
+  f.find({ text: 'later', regex: false, cased: false })
+  await told('none')
+  log.append(event(10, 'later'))
+  f.grown()
+  await told('1')
+  assert.deepEqual(ground.brought, [])
+})
+
+test('what is before the lines that are there is waited for, unless the reader goes elsewhere', async () => {
+  for (const leaves of [false, true]) {
+    const { f, ground, told } = finder(numbers(10), { whole: false, at: 5 })
+    f.find({ text: 'first', regex: false, cased: false })
+    await told('0…')
+    if (leaves) f.leave()
+    Object.assign(ground, { log: numbers(20, (i) => (i === 3 ? 'first' : 'x')), whole: true })
+    f.replaced(10)
+    await told(leaves ? '1' : '1 of 1')
+    assert.deepEqual(ground.brought, leaves ? [] : [3])
+  }
 })
 
 test('a filter shows a severity and worse, and counts', () => {
