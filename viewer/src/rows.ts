@@ -4,8 +4,14 @@
 export interface Rows {
   readonly count: number
   lineAt(row: number): number
-  /** The row of a line, or of the nearest one before it that is shown. */
+  /** The row of a line, or of the nearest one before it that is shown; -1 if there is none. */
   rowAt(line: number): number
+}
+
+/** The row that is so many rows after that of a line, or before, which itself may be none. */
+export function beside(rows: Rows, line: number, by: number): number {
+  const at = rows.rowAt(line), is = at >= 0 && rows.lineAt(at) === line
+  return Math.max(0, Math.min(at + by + (by < 0 && !is ? 1 : 0), rows.count - 1))
 }
 
 /** All lines but those of some intervals, sorted and apart, ends included. */
@@ -60,7 +66,7 @@ export class Listed implements Rows {
   }
 
   rowAt(line: number): number {
-    return Math.max(0, this.after(line) - 1)
+    return this.after(line) - 1
   }
 
   /** The row of the first line after one. */
@@ -69,7 +75,7 @@ export class Listed implements Rows {
   }
 
   has(line: number): boolean {
-    return this.count > 0 && this.list[this.rowAt(line)] === line
+    return this.list[this.rowAt(line)] === line
   }
 }
 

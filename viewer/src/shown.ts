@@ -3,7 +3,7 @@
 
 import { Filter } from './filter.ts'
 import { Groups, type Group } from './groups.ts'
-import { Unfolded, type Rows } from './rows.ts'
+import { Unfolded, beside, type Rows } from './rows.ts'
 import { duration } from './time.ts'
 import type { Log } from './log.ts'
 import type { Look } from './row.ts'
@@ -123,7 +123,7 @@ export class Shown {
   /** The line some rows further. */
   beside(line: number, by: number): number {
     const { rows } = this
-    return rows.count && rows.lineAt(Math.max(0, Math.min(rows.rowAt(line) + by, rows.count - 1)))
+    return rows.count && rows.lineAt(beside(rows, line, by))
   }
 
   /** Sees to it that a line is a row. True if the filter had to go. */

@@ -62,7 +62,7 @@ export class View {
     this.measureAll()
     this.scroll.resize(this.total)
     if (this.following) this.scroll.go(this.scroll.most)
-    else if (anchor && rows.count) this.scroll.go(this.offset(rows.rowAt(anchor.line)) + anchor.delta)
+    else if (anchor && rows.count) this.scroll.go(this.offset(this.rowOf(anchor.line)) + anchor.delta)
     this.seen = this.scroll.top
     this.stale = true
     this.render()
@@ -81,7 +81,7 @@ export class View {
     this.sideways = true
     this.measureAll()
     this.scroll.resize(this.total)
-    const row = this.rows.rowAt(line), top = this.scroll.top, height = this.scroll.height
+    const row = this.rowOf(line), top = this.scroll.top, height = this.scroll.height
     const begin = this.offset(row), end = begin + this.height(row)
     if (begin >= top + ROW && end <= top + height - ROW) return
     const to = where === 'centre' ? begin - height / 3 : begin < top + ROW ? begin - ROW : end - height + ROW
@@ -134,6 +134,9 @@ export class View {
   private get total(): number { return this.wrap ? this.heights.total : this.rows.count * ROW }
   private offset(row: number): number { return this.wrap ? this.heights.offset(row) : row * ROW }
   private height(row: number): number { return this.wrap ? this.heights.get(row) : ROW }
+
+  // The row of a line, or the nearest one.
+  private rowOf(line: number): number { return Math.max(0, this.rows.rowAt(line)) }
 
   private rowAt(offset: number): number {
     if (this.wrap) return this.heights.rowAt(Math.max(0, offset))
