@@ -370,7 +370,7 @@ export class App implements Viewer, Drawing, Ground {
     this.view.wrap = this.kept.wrap
     settings.save(this.kept)
     this.showSettings()
-    this.view.setRows(this.shown.rows, anchor)
+    this.view.relayout(anchor)
   }
 
   private nextError(): void {

@@ -104,7 +104,7 @@ export class Groups {
   hidden(): [number, number][] {
     const all: [number, number][] = this.ends.map((line) => [line, line])
     for (const g of this.list) {
-      if (g.end > g.start && !this.isOpen(g)) all.push([g.start + 1, Math.min(g.end, this.log.count - 1)])
+      if (g.end > g.start && !this.isOpen(g)) all.push([g.start + 1, g.end])
     }
     return joined(all)
   }

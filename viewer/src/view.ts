@@ -27,12 +27,14 @@ export class View {
   wrap = false
   private readonly scroll: Scroll
   private readonly heights = new Heights()
+  private readonly measured = new Map<number, number>() // heights of lines that are not as they were estimated
   private readonly pool: Row[] = []
   private shown: Row[] = [] // of rows from, from + 1, …
   private from = 0
   private stale = false // all is to be drawn anew
   private frame = 0
   private seen = 0 // the offset of the last render
+  private width = 0
   private sideways = false // a mark in a long line is yet to be brought into view
 
   constructor(
@@ -57,8 +59,8 @@ export class View {
 
   /** Other rows; what the reader looks at stays where it is. */
   setRows(rows: Rows, anchor: Anchor | null): void {
+    this.heights.cut(rows.common(this.rows))
     this.rows = rows
-    this.heights.clear()
     this.measureAll()
     this.scroll.resize(this.total)
     if (this.following) this.scroll.go(this.scroll.most)
@@ -66,6 +68,13 @@ export class View {
     this.seen = this.scroll.top
     this.stale = true
     this.render()
+  }
+
+  /** Lines are wrapped elsewhere, or are others: no height is what it was. */
+  relayout(anchor: Anchor | null, rows = this.rows): void {
+    this.heights.cut(0)
+    this.measured.clear()
+    this.setRows(rows, anchor)
   }
 
   /** The line at the top, and how much of it is above the edge. */
@@ -125,10 +134,10 @@ export class View {
   }
 
   private resized(): void {
-    if (this.wrap) {
-      const anchor = this.anchor()
-      this.setRows(this.rows, anchor)
-    } else this.update()
+    const { clientWidth } = this.port
+    if (this.wrap && clientWidth !== this.width) this.relayout(this.anchor())
+    else this.update()
+    this.width = clientWidth
   }
 
   private get total(): number { return this.wrap ? this.heights.total : this.rows.count * ROW }
@@ -146,7 +155,10 @@ export class View {
   private measureAll(): void {
     if (!this.wrap) return
     if (this.heights.count === 0) this.drawing.measure()
-    for (let i = this.heights.count; i < this.rows.count; i++) this.heights.push(this.drawing.estimate(this.rows.lineAt(i)))
+    for (let i = this.heights.count; i < this.rows.count; i++) {
+      const line = this.rows.lineAt(i)
+      this.heights.push(this.measured.get(line) ?? this.drawing.estimate(line))
+    }
   }
 
   private render(): void {
@@ -214,9 +226,13 @@ export class View {
   // what is at the top then stays there.
   private correct(): boolean {
     const top = this.scroll.top, first = this.rowAt(top), delta = top - this.offset(first)
-    let by = 0
-    this.shown.forEach((row, i) => { by += Math.abs(this.heights.set(this.from + i, row.element.offsetHeight)) })
-    if (!by) return false
+    let wrong = false
+    this.shown.forEach(({ element }, i) => {
+      if (!this.heights.set(this.from + i, element.offsetHeight)) return
+      this.measured.set(this.rows.lineAt(this.from + i), element.offsetHeight)
+      wrong = true
+    })
+    if (!wrong) return false
     this.scroll.resize(this.total)
     this.scroll.go(this.following ? this.scroll.most : this.offset(first) + delta)
     return true
