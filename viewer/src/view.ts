@@ -125,11 +125,12 @@ export class View {
     this.drawing.followed(on)
   }
 
-  // A reader who scrolls up is never moved; one who comes to the end follows.
+  // A reader who scrolls up is never moved; one who comes to the end follows. A
+  // window that gets higher moves up what is shown, too.
   private scrolled(): void {
     const top = this.scroll.top
     if (top > this.seen && top >= this.scroll.most - 2) this.setFollowing(true)
-    else if (top < this.seen - 1) this.setFollowing(false)
+    else if (top < this.seen - 1 && top < this.scroll.most - 1) this.setFollowing(false)
     this.update()
   }
 

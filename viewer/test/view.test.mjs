@@ -64,3 +64,19 @@ test('what was measured is known when the rows change and change back', () => {
   v.view.setRows(all, null)
   assert.equal(height(), before)
 })
+
+test('a window that gets higher at the end goes on following; one who scrolls up does not', () => {
+  for (const wrap of [false, true]) {
+    const v = view(1000, { wrap })
+    page.frame()
+    assert.ok(v.view.following)
+    v.port.clientHeight = 700
+    v.port.dispatch('scroll') // the browser has moved what is shown, and says so before the size
+    page.resized()
+    page.frame()
+    assert.ok(v.view.following)
+    v.port.scrollTop -= 3
+    v.port.dispatch('scroll')
+    assert.ok(!v.view.following)
+  }
+})
