@@ -7,6 +7,7 @@ class Fake {
   style = { setProperty() {} }
   dataset = {}
   listeners = {}
+  classList = { toggle() {} }
   moves = 0 // how often it was put somewhere
 
   constructor(name) { this.name = name }
@@ -44,7 +45,7 @@ export function scroller(clientHeight) {
   return { port, canvas }
 }
 
-globalThis.document = { createElement: (name) => element(name) }
+globalThis.document = { createElement: (name) => element(name), createElementNS: (_, name) => element(name) }
 
 /** Frames and changes of size happen when a test says so. */
 export const page = {
