@@ -57,6 +57,7 @@ export class Chromium {
   click(x, y) { return this.page.mouse.click(x, y) }
   press(key) { return this.page.keyboard.press(key) }
   type(text) { return this.page.keyboard.type(text) }
+  resize(width, height) { return this.page.setViewportSize({ width, height }) }
   problems() { return this.found }
   requests() { return this.requested }
   forward(ms) { return this.page.clock.fastForward(ms) }

@@ -69,7 +69,7 @@ export class Firefox {
     this.found = []
     this.requested = []
     this.host = new URL(address).host
-    await this.send('browsingContext.setViewport', { context: this.context, viewport: { width, height } })
+    await this.resize(width, height)
     await this.send('browsingContext.navigate', { context: this.context, url: address, wait: 'complete' })
   }
 
@@ -93,6 +93,7 @@ export class Firefox {
   press(key) { return this.type([keys[key] ?? key]) }
   type(text) { return this.act('key', [...text].flatMap((value) => [{ type: 'keyDown', value }, { type: 'keyUp', value }])) }
   wheel(dy) { return this.act('wheel', [{ type: 'scroll', x: 640, y: 400, deltaX: 0, deltaY: dy }]) }
+  resize(width, height) { return this.send('browsingContext.setViewport', { context: this.context, viewport: { width, height } }) }
   problems() { return this.found }
   requests() { return this.requested }
 
