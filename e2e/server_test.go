@@ -64,6 +64,10 @@ const caddyfile = `
 		%[8]s
 	}
 	jobs_viewer
+	jobs_viewer {
+		path /builds/{id}/view
+		logs /jobs/{id}/logs
+	}
 }
 http://localhost:%[4]s {
 	bind fd/3

@@ -27,10 +27,13 @@ func TestViewer(t *testing.T) {
 				run  func(t *testing.T, v *viewer)
 			}{
 				{"live", viewLive},
+				{"turn", viewTurn},
 				{"resume", viewResume},
 				{"hostile", viewHostile},
+				{"place", viewPlace},
 				{"policy", viewPolicy},
 				{"end", viewEnd},
+				{"refused", viewRefused},
 				{"follow", viewFollow},
 				{"keys", viewKeys},
 				{"downloads", viewDownloads},
@@ -93,6 +96,24 @@ func viewLive(t *testing.T, v *viewer) {
 	if at := v.numbers(t); at[len(at)-1] != 203 {
 		t.Errorf("the reader sees %v, want the end", at)
 	}
+	v.setState(t, job, "completed")
+	v.awaitState(t, "completed", "complete")
+	v.isWhole(t, job)
+}
+
+// viewTurn sees a job's turn come, once with a line and once without.
+func viewTurn(t *testing.T, v *viewer) {
+	const job = "turn"
+	v.addJob(t, job)
+	v.setState(t, job, "queued")
+	v.log(t, job, 1, "queued %d")
+	v.show(t, job)
+	v.awaitState(t, "queued", "live")
+	v.setState(t, job, "pending")
+	v.log(t, job, 1, "place in the queue: %d")
+	v.awaitState(t, "pending", "live")
+	v.setState(t, job, "running")
+	v.awaitState(t, "running", "live")
 	v.setState(t, job, "completed")
 	v.awaitState(t, "completed", "complete")
 	v.isWhole(t, job)

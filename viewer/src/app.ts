@@ -127,7 +127,7 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
     this.look()
   }
 
-  loading(lines: number): void { this.overlay.loading(lines) }
+  loading(lines: number): void { this.overlay.loading(lines, () => this.feed.loadHistory()) }
 
   state(s: State): void {
     const { status } = this, before = status.state.kind

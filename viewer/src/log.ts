@@ -10,7 +10,6 @@ export const SIZE = 1024 // lines of a chunk
 const LOWEST = -(2n ** 63n), HIGHEST = 2n ** 63n
 
 export const TRUNCATED = 1 // more of the message was not read
-export const CONTINUED = 2 // not the first line of its event
 
 export interface Chunk {
   text: string[] | string // an array while it is filled, then lines joined by LF
@@ -46,7 +45,7 @@ export class Log {
     const lines = linesOf(e.message)
     lines.forEach((line, i) => {
       for (const mark of line.marks) this.mark(mark, e)
-      this.push(line.text, e, (i > 0 ? CONTINUED : 0) | (e.truncated && i === lines.length - 1 ? TRUNCATED : 0))
+      this.push(line.text, e, e.truncated && i === lines.length - 1 ? TRUNCATED : 0)
     })
   }
 

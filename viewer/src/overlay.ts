@@ -18,10 +18,11 @@ export class Overlay {
     this.toasted = setTimeout(() => { toast.hidden = true }, 2500)
   }
 
-  loading(lines: number): void {
+  loading(lines: number, again: () => void): void {
     const { note } = this.shell
     note.hidden = lines === 0
-    note.textContent = lines < 0 ? 'the lines before could not be read' : `reading what was before: ${number(lines)} lines`
+    if (lines >= 0) note.textContent = `reading what was before: ${number(lines)} lines`
+    else note.replaceChildren('the lines before could not be read ', h('button', { class: 'again', onclick: again }, 'try again'))
   }
 
   gap(): void {

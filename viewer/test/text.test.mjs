@@ -77,3 +77,13 @@ test('the mood of a state', () => {
   assert.deepEqual([moodOf('completed', true), moodOf('failed', true), moodOf('running', false), moodOf('queued', false), moodOf('', true), moodOf('Timed out', true)],
     ['good', 'bad', 'running', 'queued', 'unknown', 'bad'])
 })
+
+test('the job of a page is the segment that the server says', () => {
+  const { jobOf } = src.job
+  assert.equal(jobOf('/jobs/a%2Fb', 0), 'a/b')
+  assert.equal(jobOf('/jobs/42/', 0), '42')
+  assert.equal(jobOf('/builds/42/view', 1), '42')
+  assert.equal(jobOf('/x/builds/%3Cimg%20src=x%3E/view/', 1), '<img src=x>')
+  assert.equal(jobOf('/builds/100%/log/view', 2), '100%')
+  assert.equal(jobOf('/', 3), '')
+})
