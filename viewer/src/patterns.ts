@@ -72,6 +72,7 @@ let policy: { createScriptURL(url: string): string } | undefined
 function start(): Promise<Worker | null> {
   return new Promise((resolve) => {
     try {
+      if (new URL(import.meta.url).origin !== location.origin) return resolve(null)
       const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes }
       policy ??= trustedTypes?.createPolicy('job-log', { createScriptURL: (url) => url }) ?? { createScriptURL: (url) => url }
       const worker = new Worker(policy.createScriptURL(import.meta.url), { type: 'module' })

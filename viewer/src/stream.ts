@@ -4,6 +4,7 @@
 import { Parser, type Listener } from './sse.ts'
 import { eventOf, type Event } from './event.ts'
 import { Budget } from './pause.ts'
+import { said } from './said.ts'
 
 export type State =
   | { kind: 'connecting' | 'live' | 'waiting' | 'expired' }
@@ -34,10 +35,12 @@ export class Stream {
   cursor = ''
   private retry = 2000
   private failures = 0
-  private reason = ''
+  private reason = '' // that the server told
+  private silent = '' // why it tells nothing, as far as a browser knows
   private over = false
   private stopped = false
   private bye = false
+  private met = false // it has answered
   private heard = 0
   private silence = SILENCE
   private abort = new AbortController()
@@ -75,16 +78,31 @@ export class Stream {
   private async connect(): Promise<void> {
     this.abort = new AbortController()
     this.bye = false
-    this.reason = ''
+    this.reason = this.silent = ''
     this.sink.state({ kind: 'connecting' })
     this.heard = Date.now()
     const watchdog = setInterval(() => this.watch(), 5000)
     try {
-      await this.answer(await fetch(this.address(), this.request()))
+      await this.answer(await this.ask())
     } catch {
       // The network, or the watchdog: it is tried again.
     } finally {
       clearInterval(watchdog)
+    }
+  }
+
+  // No browser tells a page why it gets no answer. If there was one before, its
+  // origin is not the reason.
+  private async ask(): Promise<Response> {
+    const url = this.address()
+    try {
+      const response = await fetch(url, this.request())
+      this.met = true
+      return response
+    } catch (error) {
+      const origin = new URL(url).origin === location.origin ? '' : ', or lets no page of this origin read the log'
+      if (!this.met) this.silent = 'the server does not answer' + origin
+      throw error
     }
   }
 
@@ -114,14 +132,14 @@ export class Stream {
     const date = Date.parse(response.headers.get('Date') ?? '')
     if (date) this.sink.clock(date)
     if (response.status === 204) return this.end({ kind: 'complete', state: '' })
-    if (response.ok && response.body) return this.read(response.body)
-    const reason = (await response.text()).trim().slice(0, 500)
+    if (response.ok && response.body && isStream(response)) return this.read(response.body)
+    const reason = response.ok ? 'the server answers with a page and no log: perhaps you have to log in again' : await said(response)
     const { status } = response
     if (status === 429 || status >= 500) {
       const after = Number(response.headers.get('Retry-After'))
       if (after > 0) this.retry = after * 1000
       this.reason = reason
-    } else if (status === 401 && this.cursor) this.end({ kind: 'expired' })
+    } else if ((status === 401 || response.ok) && this.cursor) this.end({ kind: 'expired' })
     else this.end({ kind: 'refused', status, reason })
   }
 
@@ -198,7 +216,7 @@ export class Stream {
   private wait(): Promise<void> {
     const base = Math.min(this.retry * 1.5 ** this.failures++, Math.max(LONGEST, this.retry))
     const ms = this.bye || this.reason ? base * (1 + 0.2 * Math.random()) : base * (0.5 + Math.random())
-    this.sink.state({ kind: 'reconnecting', until: Date.now() + ms, reason: this.reason })
+    this.sink.state({ kind: 'reconnecting', until: Date.now() + ms, reason: this.reason || this.silent })
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms)
       this.wake = () => {
@@ -208,3 +226,6 @@ export class Stream {
     })
   }
 }
+
+// What asks for a login answers with a page, and 200.
+const isStream = (response: Response) => /^text\/event-stream\b/i.test(response.headers.get('Content-Type') ?? '')
