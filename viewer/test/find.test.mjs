@@ -157,15 +157,14 @@ test('sections of GitLab, two marks on a line among them', () => {
   assert.deepEqual(groups.hidden(), [[1, 1], [3, 5]])
 })
 
-test('groups that never end, and ends of none, take no time', () => {
-  const log = new Log(), groups = new src.groups.Groups(log), n = 40_000
+// Where the work grows with the square of the groups it takes hours.
+test('groups that never end, and ends of none, take no time', { timeout: 60_000 }, () => {
+  const log = new Log(), groups = new src.groups.Groups(log), n = 300_000
   for (let i = 0; i < n; i++) log.append(event(i, `section_start:1:s${i}\r`))
   for (let i = 0; i < n; i++) log.append(event(n + i, `section_end:2:other${i}\r`))
   log.append(event(2 * n, 'section_end:2:s1\r'))
   log.append(event(2 * n, 'section_end:2:s2\r')) // which ended with the one around it
   log.append(event(2 * n, 'section_end:2:s0\r'))
-  const begin = performance.now()
   groups.update(false)
-  assert.ok(performance.now() - begin < 1000)
   assert.deepEqual([0, 1, 2, n - 1].map((i) => groups.list[i].end), [2 * n + 2, 2 * n, 2 * n, 2 * n])
 })
