@@ -32,6 +32,14 @@ func viewFollow(t *testing.T, v *viewer) {
 	v.awaitLast(t, 250)
 	v.log(t, job, 30, "and on %d")
 	v.awaitLast(t, 280)
+	for i, height := range []int{900, 500, 850} {
+		v.call(t, "resize", 1000, height)
+		v.await(t, `innerHeight === %d`, height)
+		v.awaitLast(t, 280+i)
+		v.awaitFollowing(t, true)
+		v.log(t, job, 1, "in another window %d")
+		v.awaitLast(t, 281+i)
+	}
 	v.setState(t, job, "completed")
 	v.awaitState(t, "completed", "complete")
 }

@@ -25,8 +25,8 @@ export class Chromium {
     return c
   }
 
-  /** Opens an address in a page of its own, in place of the one before. */
-  async open(address, { width = 1280, height = 800, dark = false, clock = false, script = '' } = {}) {
+  /** Opens an address in a page of its own, in place of the one before. Its host and hosts may be asked for something. */
+  async open(address, { width = 1280, height = 800, dark = false, clock = false, hosts = [], script = '' } = {}) {
     await this.context?.close()
     this.context = await this.browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light' })
     this.found = []
@@ -38,7 +38,7 @@ export class Chromium {
     this.requested = []
     this.page.on('request', (r) => {
       this.requested.push(r.url())
-      if (new URL(r.url()).host !== new URL(address).host) note('request: ' + r.url())
+      if (![new URL(address).host, ...hosts].includes(new URL(r.url()).host)) note('request: ' + r.url())
     })
     await this.page.addInitScript(listen)
     if (script) await this.page.addInitScript(script)
@@ -57,11 +57,17 @@ export class Chromium {
   click(x, y) { return this.page.mouse.click(x, y) }
   press(key) { return this.page.keyboard.press(key) }
   type(text) { return this.page.keyboard.type(text) }
+  resize(width, height) { return this.page.setViewportSize({ width, height }) }
   problems() { return this.found }
   requests() { return this.requested }
   forward(ms) { return this.page.clock.fastForward(ms) }
   screenshot(path) { return this.page.screenshot({ path }).then(() => null) }
   close() { return this.browser.close() }
+
+  /** Keeps a cookie that no script can read, as a server sets it. */
+  async cookie(origin, name, value) {
+    await this.context.addCookies([{ name, value, url: origin, secure: true, httpOnly: true, sameSite: 'Strict' }])
+  }
 
   async wheel(dy) {
     const { width, height } = this.page.viewportSize()

@@ -107,11 +107,11 @@ export class Commands {
   }
 
   private keep(change: Partial<settings.Settings>): void {
-    const { view, kept, shown } = this.desk, anchor = view.anchor()
+    const { view, kept } = this.desk, anchor = view.anchor()
     Object.assign(kept, change)
     settings.save(kept)
     this.show()
-    view.setRows(shown.rows, anchor)
+    view.relayout(anchor)
   }
 
   /** Shows what is kept. */

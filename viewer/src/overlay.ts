@@ -51,6 +51,7 @@ export class Overlay {
 
 function reason(filtered: boolean, state: State): string {
   if (state.kind === 'refused') return state.reason || `The server refuses, with status ${state.status}.`
+  if (state.kind === 'reconnecting' && state.reason) return state.reason
   if (state.kind === 'expired') return 'Access has expired. Open the page anew, with a fresh link or after logging in.'
   if (filtered) return 'No line is of this severity.'
   if (state.kind === 'complete') return 'The job ended without a line.'

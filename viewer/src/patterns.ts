@@ -114,25 +114,20 @@ export class Patterns {
 interface TrustedTypes { createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string } }
 let policy: { createScriptURL(url: string): string } | undefined
 
-// The worker, once it runs; null where there can be none.
-async function start(): Promise<Worker | null> {
-  try {
-    return await runs(import.meta.url)
-  } catch {
-    // Workers are of the page's origin, which is not that of the module: one of
-    // the page's imports it, if its policy has no objection.
-    const url = URL.createObjectURL(new Blob([`import ${JSON.stringify(import.meta.url)}`], { type: 'text/javascript' }))
-    return runs(url).catch(() => null).finally(() => URL.revokeObjectURL(url))
-  }
-}
-
-async function runs(url: string): Promise<Worker> {
-  const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes }
-  policy ??= trustedTypes?.createPolicy('job-log', { createScriptURL: (url) => url }) ?? { createScriptURL: (url) => url }
-  const worker = new Worker(policy.createScriptURL(url), { type: 'module' })
-  return new Promise((resolve, reject) => {
-    worker.onmessage = () => resolve(worker)
-    worker.onerror = reject
+// The worker, once it runs; null where there can be none: in a page of another
+// origin than the module's, or of a policy that forbids it.
+function start(): Promise<Worker | null> {
+  return new Promise((resolve) => {
+    try {
+      if (new URL(import.meta.url).origin !== location.origin) return resolve(null)
+      const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes }
+      policy ??= trustedTypes?.createPolicy('job-log', { createScriptURL: (url) => url }) ?? { createScriptURL: (url) => url }
+      const worker = new Worker(policy.createScriptURL(import.meta.url), { type: 'module' })
+      worker.onmessage = () => resolve(worker)
+      worker.onerror = () => resolve(null)
+    } catch {
+      resolve(null)
+    }
   })
 }
 

@@ -4,6 +4,7 @@
 import { Parser, type Listener } from './sse.ts'
 import { eventOf, type Event } from './event.ts'
 import { Budget } from './pause.ts'
+import { said } from './said.ts'
 
 export type State =
   | { kind: 'connecting' | 'live' | 'waiting' | 'expired' }
@@ -33,16 +34,19 @@ const LONGEST_SILENCE = 600_000
 const LONGEST = 30_000
 const LOGIN = 'What answers is no log: a page to log in, perhaps.'
 
+// What asks for a login answers with a page, and 200.
 const isStream = (r: Response) => /^text\/event-stream\b/i.test(r.headers.get('Content-Type') ?? '')
 
 export class Stream {
   cursor = ''
   private retry = 2000
   private failures = 0
-  private reason = ''
+  private reason = '' // that the server told
+  private silent = '' // why it tells nothing, as far as a browser knows
   private over = false
   private stopped = false
   private bye = false
+  private met = false // it has answered
   private heard = 0
   private quiet = 0 // before what was heard last
   private silence = SILENCE
@@ -81,16 +85,31 @@ export class Stream {
   private async connect(): Promise<void> {
     this.abort = new AbortController()
     this.bye = false
-    this.reason = ''
+    this.reason = this.silent = ''
     this.sink.state({ kind: 'connecting' })
     this.heard = Date.now()
     const watchdog = setInterval(() => this.watch(), 5000)
     try {
-      await this.answer(await fetch(this.address(), this.request()))
+      await this.answer(await this.ask())
     } catch {
       // The network, or the watchdog: it is tried again.
     } finally {
       clearInterval(watchdog)
+    }
+  }
+
+  // No browser tells a page why it gets no answer. If there was one before, its
+  // origin is not the reason.
+  private async ask(): Promise<Response> {
+    const url = this.address()
+    try {
+      const response = await fetch(url, this.request())
+      this.met = true
+      return response
+    } catch (error) {
+      const origin = new URL(url).origin === location.origin ? '' : ', or lets no page of this origin read the log'
+      if (!this.met) this.silent = 'the server does not answer' + origin
+      throw error
     }
   }
 
@@ -131,7 +150,7 @@ export class Stream {
     if (date) this.sink.clock(date)
     if (response.status === 204) return this.end({ kind: 'complete', state: '' })
     if (response.ok && response.body) return isStream(response) ? this.read(response.body) : this.keptOut(response.status, LOGIN)
-    const reason = (await response.text()).trim().slice(0, 500)
+    const reason = await said(response)
     const { status } = response
     if (status === 429 || status >= 500) {
       const after = Number(response.headers.get('Retry-After'))
@@ -219,7 +238,7 @@ export class Stream {
   private wait(): Promise<void> {
     const base = Math.min(this.retry * 1.5 ** this.failures++, Math.max(LONGEST, this.retry))
     const ms = this.bye || this.reason ? base * (1 + 0.2 * Math.random()) : base * (0.5 + Math.random())
-    this.sink.state({ kind: 'reconnecting', until: Date.now() + ms, reason: this.reason })
+    this.sink.state({ kind: 'reconnecting', until: Date.now() + ms, reason: this.reason || this.silent })
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms)
       this.wake = () => {

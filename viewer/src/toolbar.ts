@@ -66,6 +66,7 @@ export class Toolbar {
   }
 
   private key(e: KeyboardEvent): void {
+    if (e.isComposing) return
     if (e.key === 'Enter') {
       if (this.timer) this.changed()
       else this.commands.step(e.shiftKey ? -1 : 1)
@@ -106,7 +107,7 @@ export class Toolbar {
       const text = `${name} · ${number(totals[i]!)}`
       if (option.textContent !== text) option.textContent = text
     })
-    this.filter.value = String(rank)
+    if (this.filter.value !== String(rank)) this.filter.value = String(rank) // which may be open
     this.filter.classList.toggle('on', rank > 0)
   }
 }

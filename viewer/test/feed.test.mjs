@@ -36,6 +36,7 @@ async function serve(t) {
   }
 }
 
+const plain = { 'Content-Type': 'text/plain; charset=utf-8' }
 const row = (id, message = `line ${id}`) =>
   `id: c${id}\ndata: ${JSON.stringify({ log: { event_id: id, task_id: '1', event_message: message, severity: null, event_time: 1e12 + id } })}\n\n`
 
@@ -254,8 +255,8 @@ test('a refusal for good is told, one for now is tried again', async (t) => {
   const busy = await s.next()
   busy.say('retry: 1\n\nevent: error\ndata: {"reason":"too many"}\n\n')
   busy.response.end()
-  ;(await s.next()).response.writeHead(503).end('the store is down\n')
-  ;(await s.next()).response.writeHead(404).end('there is no such job\n')
+  ;(await s.next()).response.writeHead(503, plain).end('the store is down\n')
+  ;(await s.next()).response.writeHead(404, plain).end('there is no such job\n')
   await state('refused')
   assert.deepEqual(told.states.filter((x) => x.reason).map((x) => [x.kind, x.reason]),
     [['reconnecting', 'too many'], ['reconnecting', 'the store is down'], ['refused', 'there is no such job']])

@@ -156,3 +156,15 @@ test('sections of GitLab, two marks on a line among them', () => {
   assert.deepEqual(groups.list.map((g) => [src.sgr.plain(log.text(g.start)), g.start, g.end, g.took, g.depth]), [['Build', 0, 1, 60000, 0], ['Test', 2, 4, 1000, 0]])
   assert.deepEqual(groups.hidden(), [[1, 1], [3, 5]])
 })
+
+// Where the work grows with the square of the groups it takes hours.
+test('groups that never end, and ends of none, take no time', { timeout: 60_000 }, () => {
+  const log = new Log(), groups = new src.groups.Groups(log), n = 300_000
+  for (let i = 0; i < n; i++) log.append(event(i, `section_start:1:s${i}\r`))
+  for (let i = 0; i < n; i++) log.append(event(n + i, `section_end:2:other${i}\r`))
+  log.append(event(2 * n, 'section_end:2:s1\r'))
+  log.append(event(2 * n, 'section_end:2:s2\r')) // which ended with the one around it
+  log.append(event(2 * n, 'section_end:2:s0\r'))
+  groups.update(false)
+  assert.deepEqual([0, 1, 2, n - 1].map((i) => groups.list[i].end), [2 * n + 2, 2 * n, 2 * n, 2 * n])
+})

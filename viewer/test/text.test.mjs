@@ -47,6 +47,15 @@ test('links are http and https, without what is around them', () => {
   assert.deepEqual(found('"https://a.example/"onmouseover="x HTTPS://B.EXAMPLE/'), ['https://a.example/', 'HTTPS://B.EXAMPLE/'])
 })
 
+// Where the work grows with the square of the brackets it takes hours.
+test('links end in no time, however many brackets there are', { timeout: 60_000 }, () => {
+  const found = (text) => src.links.links(text).map(([from, to]) => text.slice(from, to))
+  assert.deepEqual(found('http://a' + ').'.repeat(4000)), ['http://a'])
+  assert.deepEqual(found('http://a/(([{' + '}])'.repeat(2000)), ['http://a/(([{}])}])'])
+  assert.deepEqual(found('http://a' + ')'.repeat(40_000)), [])
+  assert.equal(found(('http://a' + ')'.repeat(8000) + ' ').repeat(1000)).length, 1000)
+})
+
 test('permalinks', () => {
   const { parse, format } = src.permalink
   assert.deepEqual(parse('#L12'), { from: 12, to: 12 })
