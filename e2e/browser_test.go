@@ -95,6 +95,8 @@ type look struct {
 	Height int  `json:"height,omitempty"`
 	Dark   bool `json:"dark,omitempty"`
 	Clock  bool `json:"clock,omitempty"` // the page's can be put forward
+	Touch  bool `json:"touch,omitempty"` // by fingers, on a phone
+	Still  bool `json:"still,omitempty"` // nothing is to move
 }
 
 // open shows an address, until the test or its part ends; then nothing must
@@ -176,6 +178,25 @@ func (b *browser) press(t *testing.T, keys ...string) {
 func (b *browser) click(t *testing.T, element string) {
 	t.Helper()
 	b.call(t, "click", element)
+}
+
+// hover moves the mouse onto an element.
+func (b *browser) hover(t *testing.T, element string) {
+	t.Helper()
+	b.call(t, "hover", element)
+}
+
+// tap touches an element with a finger.
+func (b *browser) tap(t *testing.T, element string) {
+	t.Helper()
+	b.call(t, "tap", element)
+}
+
+// clipboard is what was copied.
+func (b *browser) clipboard(t *testing.T) (text string) {
+	t.Helper()
+	b.eval(t, &text, "navigator.clipboard.readText()")
+	return text
 }
 
 // numbers are the numbers of the rows that can be seen in whole.

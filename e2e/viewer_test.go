@@ -37,6 +37,8 @@ func TestViewer(t *testing.T) {
 				{"search", viewSearch},
 				{"filter", viewFilter},
 				{"links", viewLinks},
+				{"truncated", viewTruncated},
+				{"gap", viewGap},
 			} {
 				t.Run(test.name, func(t *testing.T) { test.run(t, v) })
 			}

@@ -25,9 +25,12 @@ export class Chromium {
   }
 
   /** Opens an address in a page of its own, in place of the one before. */
-  async open(address, { width = 1280, height = 800, dark = false, clock = false } = {}) {
+  async open(address, { width = 1280, height = 800, dark = false, clock = false, touch = false, still = false } = {}) {
     await this.context?.close()
-    this.context = await this.browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light' })
+    this.context = await this.browser.newContext({
+      viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', hasTouch: touch, isMobile: touch,
+      reducedMotion: still ? 'reduce' : 'no-preference', permissions: ['clipboard-read', 'clipboard-write'],
+    })
     this.found = []
     this.page = await this.context.newPage()
     const note = (problem) => this.found.push(problem)
@@ -52,7 +55,10 @@ export class Chromium {
     return result.value
   }
 
+  reload() { return this.page.reload().then(() => null) }
   click(x, y) { return this.page.mouse.click(x, y) }
+  hover(x, y) { return this.page.mouse.move(x, y) }
+  tap(x, y) { return this.page.touchscreen.tap(x, y) }
   press(key) { return this.page.keyboard.press(key) }
   type(text) { return this.page.keyboard.type(text) }
   problems() { return this.found }
@@ -65,6 +71,13 @@ export class Chromium {
     const { width, height } = this.page.viewportSize()
     await this.page.mouse.move(width / 2, height / 2)
     await this.page.mouse.wheel(0, dy)
+  }
+
+  /** A finger moves over the middle of the page. */
+  swipe(dy) {
+    const { width, height } = this.page.viewportSize()
+    const finger = { x: width / 2, y: height / 2, gestureSourceType: 'touch', preventFling: true }
+    return this.inspector.send('Input.synthesizeScrollGesture', { ...finger, yDistance: dy }).then(() => null)
   }
 
   /** Does what starts a download: the file's name, and what is in it. */

@@ -47,6 +47,7 @@ export class App implements Viewer, Drawing, Ground {
   private readonly chosen = new Chosen()
   private readonly overlay = new Overlay(this.shell)
   private current = -1 // the line that keys are for
+  private gone: { line: number; where: 'before' | 'after' } | null = null // lines that were shown
   private readonly expanded = new Set<number>()
   private columns = 80
   private lines = 0 // that were there at the last news
@@ -118,15 +119,21 @@ export class App implements Viewer, Drawing, Ground {
     this.look()
   }
 
-  replaced(log: Log, before: number, gap: boolean): void {
-    const shift = gap ? NaN : log.count - before
+  replaced(log: Log, shift: number): void {
     this.lines = log.count
     this.shift(shift)
     this.shown.replaced(log, shift)
     this.finder.replaced(shift)
     this.loading(0)
-    if (gap) this.overlay.gap()
     this.look()
+  }
+
+  gap(from: number): void {
+    const { count } = this.log
+    const gone: App['gone'] = from < 0 || !count ? null : from < count ? { line: from, where: 'before' } : { line: count - 1, where: 'after' }
+    this.gone = gone
+    this.overlay.gap(from >= 0, gone && (() => this.bring(gone.line)))
+    this.redraw()
   }
 
   // Lines have other indices now.
@@ -134,8 +141,8 @@ export class App implements Viewer, Drawing, Ground {
     const lines = Number.isNaN(by) ? [] : [...this.expanded]
     this.expanded.clear()
     for (const line of lines) this.expanded.add(line + by)
-    if (Number.isNaN(by)) this.current = -1
-    else if (this.current >= 0) this.current += by
+    if (this.current >= 0) this.current += by
+    if (!(this.current < this.log.count)) this.current = -1
   }
 
   loading(lines: number): void { this.overlay.loading(lines) }
@@ -201,6 +208,7 @@ export class App implements Viewer, Drawing, Ground {
       time: this.kept.times === 'off' ? '' : this.kept.times === 'absolute' ? clock(time) : since(time - feed.first),
       title: full(time),
       truncated: (log.flags(line) & TRUNCATED) !== 0,
+      gap: line === this.gone?.line ? this.gone.where : null,
       whole: this.expanded.has(line),
       matches: (bare) => this.finder.ranges(line, bare),
       chosen: this.chosen.has(n),

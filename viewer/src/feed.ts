@@ -1,7 +1,10 @@
 // A job's log as it comes: the newest lines at once and live, and beside it the
-// whole log from its beginning, which takes their place when it is there.
+// whole log from its beginning, which takes their place when it is there. After a
+// gap the whole log comes anew, and takes the place of what is shown when it is
+// there.
 
 import { Log } from './log.ts'
+import { parting } from './parting.ts'
 import { Stream, type Options, type Sink, type State } from './stream.ts'
 import type { Event } from './event.ts'
 
@@ -11,8 +14,10 @@ const PATIENCE = 3000 // ms in which the live stream is to bring what the histor
 export interface Viewer {
   /** Lines were added at the end. */
   grown(): void
-  /** Another log takes the place of the one before, which was its end (or was dropped, at a gap). */
-  replaced(log: Log, before: number, gap: boolean): void
+  /** Another log takes the place of the one before, whose lines are further down by shift; NaN if they are not there. */
+  replaced(log: Log, shift: number): void
+  /** The server could not go on where the page was. From a line on the log is not what was shown; -1 if all of that is there. */
+  gap(from: number): void
   loading(lines: number): void
   state(s: State): void
   job(state: string): void
@@ -24,6 +29,7 @@ export class Feed {
   whole = false
   skew = 0 // what the server's clock is ahead
   private head: Log | null = null
+  private anew: Log | null = null // what comes since a gap
   private early: Event[] = [] // in the history, but not come live yet
   private timer = 0
   private readonly live: Stream
@@ -64,11 +70,11 @@ export class Feed {
       event: (e) => this.append(e),
       flush: () => this.flush(),
       gap: () => this.reset(),
-      caughtUp: () => this.loadHistory(),
+      caughtUp: () => this.settled(),
       job: (state) => this.viewer.job(state),
       state: (s) => {
         this.viewer.state(s)
-        if (s.kind === 'complete') this.loadHistory()
+        if (s.kind === 'complete') this.settled()
       },
       clock: (date) => { this.skew = date - Date.now() },
     }
@@ -77,11 +83,12 @@ export class Feed {
   // A row that overlapped may come twice: in the history and live, or after a
   // reconnect. Its id tells.
   private append(e: Event): void {
-    if (this.log.has(e.id) || this.head?.has(e.id)) return
-    this.log.append(e)
+    const log = this.anew ?? this.log
+    if (!log.has(e.id) && !this.head?.has(e.id)) log.append(e)
   }
 
   private flush(): void {
+    if (this.anew) return this.viewer.loading(this.anew.count)
     this.viewer.grown()
     if (this.early.length && this.early.every((e) => this.log.has(e.id))) this.join()
   }
@@ -91,10 +98,22 @@ export class Feed {
     clearTimeout(this.timer)
     this.head = this.history = null
     this.early = []
-    const before = this.log.count
-    this.log = new Log()
+    this.anew = new Log()
+  }
+
+  private settled(): void {
+    if (this.anew) this.renew(this.anew)
+    else this.loadHistory()
+  }
+
+  private renew(log: Log): void {
+    const before = this.log, from = parting(before, log)
+    const first = before.count ? log.find(before.id(0)) : -1
+    this.log = log
+    this.anew = null
     this.whole = true
-    this.viewer.replaced(this.log, before, true)
+    this.viewer.replaced(log, first < 0 ? NaN : first)
+    this.viewer.gap(from)
   }
 
   private loadHistory(): void {
@@ -108,7 +127,7 @@ export class Feed {
   // The tail was all there is.
   private known(): void {
     this.whole = true
-    this.viewer.replaced(this.log, this.log.count, false)
+    this.viewer.replaced(this.log, 0)
   }
 
   private historySink(): Sink {
@@ -151,10 +170,10 @@ export class Feed {
     for (const e of this.early) if (!log.has(e.id)) head.append(e)
     this.early = []
     this.head = this.history = null
-    const before = log.count
+    const shift = head.count
     head.take(log)
     this.log = head
     this.whole = true
-    this.viewer.replaced(head, before, false)
+    this.viewer.replaced(head, shift)
   }
 }

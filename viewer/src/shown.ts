@@ -47,7 +47,7 @@ export class Shown {
     const anchor = Number.isNaN(shift) ? null : this.view.anchor()
     const groups = new Groups(log)
     if (anchor) {
-      anchor.line += shift
+      anchor.line = Math.min(anchor.line + shift, log.count - 1) // after a gap there may be fewer
       groups.inherit(this.groups, shift)
     }
     const { news } = this
