@@ -39,6 +39,7 @@ func TestViewer(t *testing.T) {
 				{"links", viewLinks},
 				{"truncated", viewTruncated},
 				{"gap", viewGap},
+				{"copy", viewCopy},
 			} {
 				t.Run(test.name, func(t *testing.T) { test.run(t, v) })
 			}

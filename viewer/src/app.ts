@@ -26,8 +26,6 @@ import { ROW, View, type Drawing } from './view.ts'
 import type { Theme } from './colours.ts'
 import type { Options, State } from './stream.ts'
 
-const after = { off: 'absolute', absolute: 'relative', relative: 'off' } as const
-
 export interface Change { name: string; state: State; job: string; over: boolean }
 
 export class App implements Viewer, Drawing, Ground {
@@ -47,7 +45,6 @@ export class App implements Viewer, Drawing, Ground {
   private readonly chosen = new Chosen()
   private readonly overlay = new Overlay(this.shell)
   private current = -1 // the line that keys are for
-  private gone: { line: number; where: 'before' | 'after' } | null = null // lines that were shown
   private readonly expanded = new Set<number>()
   private columns = 80
   private lines = 0 // that were there at the last news
@@ -129,10 +126,8 @@ export class App implements Viewer, Drawing, Ground {
   }
 
   gap(from: number): void {
-    const { count } = this.log
-    const gone: App['gone'] = from < 0 || !count ? null : from < count ? { line: from, where: 'before' } : { line: count - 1, where: 'after' }
-    this.gone = gone
-    this.overlay.gap(from >= 0, gone && (() => this.bring(gone.line)))
+    const line = this.shown.gap(from)
+    this.overlay.gap(from >= 0, line < 0 ? null : () => this.bring(line))
     this.redraw()
   }
 
@@ -149,14 +144,10 @@ export class App implements Viewer, Drawing, Ground {
 
   state(s: State): void {
     const before = this.status.state
-    this.status.state = s
+    this.status.hear(s)
     if (!this.news && (s.kind === 'live' || s.kind === 'complete')) {
       this.news = true
       this.shown.mark()
-    }
-    if (s.kind === 'complete') {
-      this.status.over = true
-      if (s.state) this.status.job = s.state
     }
     if (before.kind === s.kind) return
     this.tick()
@@ -208,7 +199,6 @@ export class App implements Viewer, Drawing, Ground {
       time: this.kept.times === 'off' ? '' : this.kept.times === 'absolute' ? clock(time) : since(time - feed.first),
       title: full(time),
       truncated: (log.flags(line) & TRUNCATED) !== 0,
-      gap: line === this.gone?.line ? this.gone.where : null,
       whole: this.expanded.has(line),
       matches: (bare) => this.finder.ranges(line, bare),
       chosen: this.chosen.has(n),
@@ -345,14 +335,16 @@ export class App implements Viewer, Drawing, Ground {
       case 'filter0': case 'filter1': case 'filter2': case 'filter3': return this.setFilter(filters[action])
       case 'down': return this.move(1)
       case 'up': return this.move(-1)
-      case 'top': return this.view.top()
-      case 'bottom': return this.view.follow()
+      case 'top': case 'bottom':
+        this.current = -1 // else the next key would lead back to it
+        this.redraw()
+        return action === 'top' ? this.view.top() : this.view.follow()
       case 'search': return this.toolbar.focusSearch('')
       case 'next': return this.finder.step(1)
       case 'previous': return this.finder.step(-1)
       case 'follow': return this.view.following ? this.view.unfollow() : this.view.follow()
       case 'wrap': return this.keep({ wrap: !this.kept.wrap })
-      case 'times': return this.keep({ times: after[this.kept.times] })
+      case 'times': return this.keep({ times: settings.next[this.kept.times] })
       case 'copy': return this.copyLine(this.place())
       case 'link': return this.copyLink(this.place())
       case 'fold': return this.toggle(this.place())

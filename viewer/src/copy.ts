@@ -10,6 +10,7 @@ export async function copy(text: string): Promise<boolean> {
 }
 
 function byHand(text: string): boolean {
+  const focused = focus()
   const area = document.createElement('textarea')
   area.value = text
   area.style.position = 'fixed'
@@ -18,5 +19,13 @@ function byHand(text: string): boolean {
   area.select()
   const done = document.execCommand('copy')
   area.remove()
+  focused?.focus()
   return done
+}
+
+// The element that has the focus, in whichever shadow.
+function focus(): HTMLElement | null {
+  let element = document.activeElement
+  while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement
+  return element as HTMLElement | null
 }

@@ -14,6 +14,7 @@ export class Shown {
   private groups: Groups
   private folds = ''
   private unseen = 0 // rows that were there when the reader left the end
+  private gone = { line: -1, after: false } // where lines are gone that were shown
 
   constructor(
     private log: Log,
@@ -61,6 +62,13 @@ export class Shown {
     this.unseen = this.view.count - Math.min(news, this.view.count)
   }
 
+  /** From a line on the log is not what was shown; -1 if it has all of that. Returns the line that says so, or -1. */
+  gap(from: number): number {
+    const after = from === this.log.count // there is none yet
+    this.gone = { line: after ? from - 1 : from, after }
+    return this.gone.line
+  }
+
   private refold(): void {
     const hidden = this.groups.hidden(), end = hidden.at(-1)?.[1] === this.log.count - 1
     const folds = hidden.join() + (end ? '…' : '') // one at the end grows with the log
@@ -94,8 +102,12 @@ export class Shown {
     this.set(anchor)
   }
 
-  /** How a line is to look as part of its groups. */
-  look(line: number): Pick<Look, 'group' | 'depth'> {
+  /** How a line is to look where it is. */
+  look(line: number): Pick<Look, 'group' | 'depth' | 'gap'> {
+    return { ...this.grouped(line), gap: line !== this.gone.line ? null : this.gone.after ? 'after' : 'before' }
+  }
+
+  private grouped(line: number): Pick<Look, 'group' | 'depth'> {
     const around = this.filter ? null : this.groups.around(line), group = around?.start === line ? around : null
     if (!around) return { group: null, depth: 0 }
     if (!group) return { group, depth: around.depth + 1 }
