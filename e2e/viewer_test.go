@@ -40,6 +40,11 @@ func TestViewer(t *testing.T) {
 				{"truncated", viewTruncated},
 				{"gap", viewGap},
 				{"copy", viewCopy},
+				{"groups", viewGroups},
+				{"groups live", viewGroupsLive},
+				{"colours", viewColours},
+				{"settings", viewSettings},
+				{"urls", viewURLs},
 			} {
 				t.Run(test.name, func(t *testing.T) { test.run(t, v) })
 			}

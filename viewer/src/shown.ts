@@ -14,6 +14,7 @@ export class Shown {
   private groups: Groups
   private folds = ''
   private unseen = 0 // rows that were there when the reader left the end
+  private errors = 0 // those that are drawn, as groups that fail say so
   private gone = { line: -1, after: false } // where lines are gone that were shown
 
   constructor(
@@ -39,8 +40,10 @@ export class Shown {
   /** Lines have come. Groups that end are left open to a reader who is not at the end. */
   grown(keepOpen: boolean): void {
     this.filter?.update()
+    const { count } = this.log.errors, fails = count !== this.errors
+    this.errors = count
     if (this.groups.update(keepOpen) || this.folds.endsWith('…')) this.refold()
-    else this.view.update()
+    else this.view.update(fails)
   }
 
   /** Another log, which has the lines of this one from some line on, or none of them. */
@@ -111,8 +114,8 @@ export class Shown {
     const around = this.filter ? null : this.groups.around(line), group = around?.start === line ? around : null
     if (!around) return { group: null, depth: 0 }
     if (!group) return { group, depth: around.depth + 1 }
-    const lines = group.end - line // Infinity while it goes on
-    return { depth: group.depth, group: { open: this.groups.isOpen(group), failed: this.groups.failed(group), lines, took: duration(group.took) } }
+    const { groups } = this
+    return { depth: group.depth, group: { open: groups.isOpen(group), failed: groups.failed(group), lines: groups.size(group), took: duration(group.took) } }
   }
 
   // ---- the filter
