@@ -73,11 +73,14 @@ export class Chromium {
     await this.page.mouse.wheel(0, dy)
   }
 
-  /** A finger moves over the middle of the page. */
-  swipe(dy) {
+  /** A finger moves from the middle of the page, in ten steps. */
+  async swipe(dy) {
     const { width, height } = this.page.viewportSize()
-    const finger = { x: width / 2, y: height / 2, gestureSourceType: 'touch', preventFling: true }
-    return this.inspector.send('Input.synthesizeScrollGesture', { ...finger, yDistance: dy }).then(() => null)
+    const touch = (type, ...points) => this.inspector.send('Input.dispatchTouchEvent', { type, touchPoints: points })
+    const at = (step) => ({ x: width / 2, y: height / 2 + (dy * step) / 10 })
+    await touch('touchStart', at(0))
+    for (let step = 1; step <= 10; step++) await touch('touchMove', at(step))
+    await touch('touchEnd')
   }
 
   /** Does what starts a download: the file's name, and what is in it. */

@@ -151,9 +151,7 @@ export class App implements Viewer, Drawing, Ground {
     }
     if (before.kind === s.kind) return
     this.tick()
-    if (s.kind !== 'connecting' && !(s.kind === 'live' && before.kind === 'connecting')) {
-      this.announcer.say(s.kind === 'complete' ? `The job has ended: ${this.status.job || 'no more lines'}` : `The connection: ${s.kind}`)
-    }
+    this.announcer.connection(s.kind, this.status.job)
   }
 
   job(state: string): void {
