@@ -94,6 +94,7 @@ type look struct {
 	Width  int  `json:"width,omitempty"`
 	Height int  `json:"height,omitempty"`
 	Dark   bool `json:"dark,omitempty"`
+	Touch  bool `json:"touch,omitempty"` // with fingers
 	Clock  bool `json:"clock,omitempty"` // the page's can be put forward
 }
 
@@ -176,6 +177,12 @@ func (b *browser) press(t *testing.T, keys ...string) {
 func (b *browser) click(t *testing.T, element string) {
 	t.Helper()
 	b.call(t, "click", element)
+}
+
+// tap touches an element.
+func (b *browser) tap(t *testing.T, element string) {
+	t.Helper()
+	b.call(t, "tap", element)
 }
 
 // numbers are the numbers of the rows that can be seen in whole.

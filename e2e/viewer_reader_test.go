@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -102,6 +103,39 @@ func (v *viewer) awaitTop(t *testing.T, number int) {
 func (v *viewer) awaitFollowing(t *testing.T, on bool) {
 	t.Helper()
 	v.await(t, `$('[aria-label^="Follow"]').getAttribute('aria-pressed') === '%v'`, on)
+}
+
+// viewTouch reads a log on a telephone: a tap on a line shows what can be done
+// with it, as the pointer over it does elsewhere, and all that is to be touched
+// has room for a finger.
+func viewTouch(t *testing.T, v *viewer) {
+	const job = "touch"
+	v.addJob(t, job)
+	v.log(t, job, 10, "line %d")
+	v.show(t, job, look{Width: 360, Height: 740, Touch: true})
+	v.awaitLine(t, 10, "line 9")
+	for _, line := range []int{3, 5} {
+		v.tap(t, fmt.Sprintf(`$('#line-%d .m')`, line))
+		v.await(t, `frame().then(() => $('.actions').parentNode.id === 'line-%d')`, line)
+	}
+	v.tap(t, `$('.actions button:last-child')`)
+	v.await(t, `!$('.toast').hidden && $('.actions')`)
+	v.tap(t, `$('.badge')`)
+	v.await(t, `!$('.actions')`)
+	v.tap(t, `$('#line-4 .m')`)
+	v.await(t, `$('.actions')`)
+	where := ".app"
+	if v.engine == "firefox" { // which takes its pointer for a mouse, here
+		where = ".bar"
+	}
+	var small []string
+	v.eval(t, &small, `[...$(%q).querySelectorAll('button, summary, select')].filter((e) => {
+		const { width, height } = e.getBoundingClientRect()
+		return width > 0 && (width < 32 || height < 30)
+	}).map((e) => e.outerHTML)`, where)
+	if len(small) > 0 {
+		t.Errorf("%s: too small for a finger: %q", v.engine, small)
+	}
 }
 
 // viewEnd sees a job complete: whatever time passes then, the page asks for

@@ -33,6 +33,7 @@ func TestViewer(t *testing.T) {
 				{"end", viewEnd},
 				{"follow", viewFollow},
 				{"keys", viewKeys},
+				{"touch", viewTouch},
 				{"downloads", viewDownloads},
 				{"search", viewSearch},
 				{"filter", viewFilter},

@@ -25,9 +25,9 @@ export class Chromium {
   }
 
   /** Opens an address in a page of its own, in place of the one before. */
-  async open(address, { width = 1280, height = 800, dark = false, clock = false } = {}) {
+  async open(address, { width = 1280, height = 800, dark = false, touch = false, clock = false } = {}) {
     await this.context?.close()
-    this.context = await this.browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light' })
+    this.context = await this.browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', hasTouch: touch })
     this.found = []
     this.page = await this.context.newPage()
     const note = (problem) => this.found.push(problem)
@@ -53,6 +53,7 @@ export class Chromium {
   }
 
   click(x, y) { return this.page.mouse.click(x, y) }
+  tap(x, y) { return this.page.touchscreen.tap(x, y) }
   press(key) { return this.page.keyboard.press(key) }
   type(text) { return this.page.keyboard.type(text) }
   resize(width, height) { return this.page.setViewportSize({ width, height }) }

@@ -81,14 +81,16 @@ export class Firefox {
     return result.value
   }
 
-  act(type, actions) {
-    return this.send('input.performActions', { context: this.context, actions: [{ type, id: type, actions }] }).then(() => null)
+  act(type, actions, parameters) {
+    return this.send('input.performActions', { context: this.context, actions: [{ type, id: type + parameters?.pointerType, actions, parameters }] }).then(() => null)
   }
 
-  click(x, y) {
+  click(x, y, pointerType = 'mouse') {
     const at = { type: 'pointerMove', x: Math.round(x), y: Math.round(y) }
-    return this.act('pointer', [at, { type: 'pointerDown', button: 0 }, { type: 'pointerUp', button: 0 }])
+    return this.act('pointer', [at, { type: 'pointerDown', button: 0 }, { type: 'pointerUp', button: 0 }], { pointerType })
   }
+
+  tap(x, y) { return this.click(x, y, 'touch') }
 
   press(key) { return this.type([keys[key] ?? key]) }
   type(text) { return this.act('key', [...text].flatMap((value) => [{ type: 'keyDown', value }, { type: 'keyUp', value }])) }
