@@ -15,4 +15,11 @@ export const src = await import('data:text/javascript;base64,' + Buffer.from(out
 export const event = (id, message = `line ${id}`, more = {}) =>
   ({ id: BigInt(id), message, rank: 2, time: id * 1000, truncated: false, ...more })
 
+/** The processor's time that something takes, in ms: other programs do not count. */
+export function cost(run) {
+  const before = process.cpuUsage()
+  run()
+  return process.cpuUsage(before).user / 1000
+}
+
 export const lines = (log) => Array.from({ length: log.count }, (_, i) => log.text(i))
