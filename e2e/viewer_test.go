@@ -60,6 +60,7 @@ var readings = []struct {
 	{"settings", viewSettings, ""},
 	{"urls", viewURLs, ""},
 	{"touch", viewTouch, "chromium"},
+	{"tapped", viewTapped, "chromium"},
 	{"still", viewStill, "chromium"},
 	{"spoken", viewSpoken, ""},
 	{"rows", viewRows, ""},
