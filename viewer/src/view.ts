@@ -112,7 +112,6 @@ export class View {
   }
 
   top(): void { this.reach(0) }
-  page(by: number): void { this.reach(this.scroll.top + by * (this.scroll.height - 2 * ROW)) }
 
   follow(): void {
     this.setFollowing(true)
