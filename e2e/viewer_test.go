@@ -37,6 +37,9 @@ func TestViewer(t *testing.T) {
 				{"search", viewSearch},
 				{"filter", viewFilter},
 				{"links", viewLinks},
+				{"index", viewIndex},
+				{"index keys", viewIndexKeys},
+				{"index hostile", viewIndexHostile},
 			} {
 				t.Run(test.name, func(t *testing.T) { test.run(t, v) })
 			}
