@@ -234,6 +234,12 @@ func (b *browser) numbers(t *testing.T) (all []int) {
 	return all
 }
 
+// arrive waits until a link has led to an address.
+func (b *browser) arrive(t *testing.T, address string) {
+	t.Helper()
+	b.call(t, "arrive", address, patience.Milliseconds())
+}
+
 // text is all of the log, from its first row to its last as a reader scrolls.
 func (b *browser) text(t *testing.T) string {
 	t.Helper()

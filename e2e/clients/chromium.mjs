@@ -67,6 +67,8 @@ export class Chromium {
   problems() { return this.found }
   requests() { return this.requested }
   forward(ms) { return this.page.clock.fastForward(ms) }
+  /** Waits until a link has led to an address. */
+  arrive(address, timeout) { return this.page.waitForURL(address, { timeout }) }
   screenshot(path) { return this.page.screenshot({ path }).then(() => null) }
   close() { return this.browser.close() }
 

@@ -30,7 +30,7 @@ export class Firefox {
     await once(f.socket, 'open')
     f.socket.on('message', (m) => f.heard(JSON.parse(m)))
     await f.send('session.new', { capabilities: { alwaysMatch: { unhandledPromptBehavior: { default: 'ignore' } } } })
-    await f.send('session.subscribe', { events: ['log.entryAdded', 'browsingContext.userPromptOpened', 'browsingContext.downloadWillBegin', 'browsingContext.downloadEnd', 'network.beforeRequestSent'] })
+    await f.send('session.subscribe', { events: ['log.entryAdded', 'browsingContext.load', 'browsingContext.userPromptOpened', 'browsingContext.downloadWillBegin', 'browsingContext.downloadEnd', 'network.beforeRequestSent'] })
     await f.send('browser.setDownloadBehavior', { downloadBehavior: { type: 'allowed', destinationFolder: folder } })
     await f.send('script.addPreloadScript', { functionDeclaration: listen })
     return f
@@ -55,6 +55,10 @@ export class Firefox {
       const { url } = params.request
       this.requested.push(url)
       if (!this.hosts.includes(new URL(url).host)) this.found.push('request: ' + url)
+    }
+    if (method === 'browsingContext.load' && params.context === this.context) {
+      this.at = params.url
+      this.arrived?.()
     }
     if (method === 'browsingContext.downloadEnd') this.downloaded?.(params)
     if (method === 'browsingContext.downloadWillBegin') this.suggested = params.suggestedFilename
@@ -121,6 +125,17 @@ export class Firefox {
   resize(width, height) { return this.send('browsingContext.setViewport', { context: this.context, viewport: { width, height } }) }
   problems() { return this.found }
   requests() { return this.requested }
+
+  /** Waits until a link has led to an address. */
+  async arrive(address, ms) {
+    const late = setTimeout(() => this.arrived?.(new Error('the page is ' + this.at)), ms)
+    await new Promise((resolve, reject) => {
+      this.arrived = (error) => { if (error) reject(error); else if (this.at === address) resolve() }
+      this.arrived()
+    })
+    clearTimeout(late)
+    this.arrived = null
+  }
 
   async screenshot(path) {
     const { data } = await this.send('browsingContext.captureScreenshot', { context: this.context })
