@@ -108,6 +108,8 @@ type look struct {
 	Hosts []string `json:"hosts,omitempty"`
 	// expected are problems that are none.
 	expected *regexp.Regexp
+	Touch  bool `json:"touch,omitempty"` // by fingers, on a phone
+	Still  bool `json:"still,omitempty"` // nothing is to move
 }
 
 // open shows an address, until the test or its part ends; then nothing must
@@ -199,6 +201,25 @@ func (b *browser) click(t *testing.T, element string) {
 	b.call(t, "click", element)
 }
 
+// hover moves the mouse onto an element.
+func (b *browser) hover(t *testing.T, element string) {
+	t.Helper()
+	b.call(t, "hover", element)
+}
+
+// tap touches an element with a finger.
+func (b *browser) tap(t *testing.T, element string) {
+	t.Helper()
+	b.call(t, "tap", element)
+}
+
+// clipboard is what was copied.
+func (b *browser) clipboard(t *testing.T) (text string) {
+	t.Helper()
+	b.eval(t, &text, "navigator.clipboard.readText()")
+	return text
+}
+
 // numbers are the numbers of the rows that can be seen in whole.
 func (b *browser) numbers(t *testing.T) (all []int) {
 	t.Helper()
@@ -211,6 +232,12 @@ func (b *browser) numbers(t *testing.T) (all []int) {
 		}).map((r) => Number(r.querySelector('.n a').dataset.n))
 	})()`)
 	return all
+}
+
+// arrive waits until a link has led to an address.
+func (b *browser) arrive(t *testing.T, address string) {
+	t.Helper()
+	b.call(t, "arrive", address, patience.Milliseconds())
 }
 
 // text is all of the log, from its first row to its last as a reader scrolls.

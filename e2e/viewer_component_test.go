@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // host is a site of users' own, of another origin than the logs, with one page
@@ -60,15 +59,8 @@ func snippet(t *testing.T, origin, job string) string {
 	return changed(t, snippets(t, "html")[0], "https://logs.example.com", origin, "/jobs/42/", "/jobs/"+job+"/")
 }
 
-// guarded has a server ask for tokens, and let each user watch once.
-var guarded = config{
-	binary: plainCaddy,
-	jobs:   "limits {\n per_user 1\n }",
-	logs:   "tokens {\n key HS256 \"" + tokenKey + "\"\n audience logs\n leeway 100ms\n }",
-}
-
-// TestComponent has <job-log> in pages of another origin, and pages of jobs that
-// not everybody may watch.
+// TestComponent has <job-log> in pages of another origin, and pages of logs that
+// not everybody may see.
 func TestComponent(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []string{"chromium", "firefox"} {
@@ -92,6 +84,9 @@ func TestComponent(t *testing.T) {
 				{"moved", componentMoved, v},
 				{"foreign", componentForeign, v},
 				{"credentials", componentCredentials, g},
+				{"refused", accessRefused, g},
+				{"expires", accessExpires, g},
+				{"limited", accessLimited, g},
 			} {
 				t.Run(test.name, func(t *testing.T) { test.run(t, test.v, h) })
 			}
@@ -274,22 +269,15 @@ func componentCredentials(t *testing.T, v *viewer, h *host) {
 	v.addJob(t, job)
 	v.log(t, job, 3, "line %d")
 	html := snippet(t, v.s.http, job)
-	h.show(t, v, v.s.http, html, look{expected: refusedWith(401)})
-	v.cookie(t, time.Minute)
+	h.show(t, v, v.s.http, html, look{expected: refused})
+	v.letIn(t, time.Minute)
 	v.awaitRefused(t, needsToken)
 	v.click(t, `$('.again')`)
 	v.awaitRefused(t, needsToken)
-	h.show(t, v, v.s.http, changed(t, html, "<job-log ", `<job-log credentials="include" `), look{expected: refusedWith(401)})
+	h.show(t, v, v.s.http, changed(t, html, "<job-log ", `<job-log credentials="include" `), look{expected: refused})
 	v.awaitRefused(t, needsToken) // the browser forgets the cookie with the page
-	v.cookie(t, time.Minute)
+	v.letIn(t, time.Minute)
 	v.click(t, `$('.again')`)
 	v.awaitLine(t, 3, "line 2")
 	v.awaitState(t, "running", "live")
-}
-
-// cookie gives the browser one with a token that is good for some time.
-func (v *viewer) cookie(t *testing.T, left time.Duration) {
-	t.Helper()
-	value := token(t, jwt.SigningMethodHS256, []byte(tokenKey), jwt.MapClaims{"exp": time.Now().Add(left).Unix()})
-	v.call(t, "cookie", v.s.https, "__Host-jobs", value)
 }

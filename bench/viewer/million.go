@@ -98,7 +98,7 @@ func (l *long) gestures(frames *[]float64) error {
 		return err
 	}
 	for _, by := range []int{-60_000, 60_000} {
-		if err := l.call(nil, "swipe", by, 20_000); err != nil {
+		if err := l.call(nil, "glide", by, 20_000); err != nil {
 			return err
 		}
 	}

@@ -26,9 +26,12 @@ export class Chromium {
   }
 
   /** Opens an address in a page of its own, in place of the one before. Its host and hosts may be asked for something. */
-  async open(address, { width = 1280, height = 800, dark = false, clock = false, hosts = [], script = '' } = {}) {
+  async open(address, { width = 1280, height = 800, dark = false, clock = false, touch = false, still = false, hosts = [], script = '' } = {}) {
     await this.context?.close()
-    this.context = await this.browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light' })
+    this.context = await this.browser.newContext({
+      viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', hasTouch: touch, isMobile: touch,
+      reducedMotion: still ? 'reduce' : 'no-preference', permissions: ['clipboard-read', 'clipboard-write'],
+    })
     this.found = []
     this.page = await this.context.newPage()
     const note = (problem) => this.found.push(problem)
@@ -54,13 +57,18 @@ export class Chromium {
     return result.value
   }
 
+  reload() { return this.page.reload().then(() => null) }
   click(x, y) { return this.page.mouse.click(x, y) }
+  hover(x, y) { return this.page.mouse.move(x, y) }
+  tap(x, y) { return this.page.touchscreen.tap(x, y) }
   press(key) { return this.page.keyboard.press(key) }
   type(text) { return this.page.keyboard.type(text) }
   resize(width, height) { return this.page.setViewportSize({ width, height }) }
   problems() { return this.found }
   requests() { return this.requested }
   forward(ms) { return this.page.clock.fastForward(ms) }
+  /** Waits until a link has led to an address. */
+  arrive(address, timeout) { return this.page.waitForURL(address, { timeout }) }
   screenshot(path) { return this.page.screenshot({ path }).then(() => null) }
   close() { return this.browser.close() }
 
@@ -76,8 +84,18 @@ export class Chromium {
   }
 
   /** Scrolls as touchpads do: by so many pixels, so many a second. */
-  swipe(by, speed) {
+  glide(by, speed) {
     return this.inspector.send('Input.synthesizeScrollGesture', { x: 600, y: 400, yDistance: -by, speed, gestureSourceType: 'mouse' })
+  }
+
+  /** A finger moves from the middle of the page, in ten steps. */
+  async swipe(dy) {
+    const { width, height } = this.page.viewportSize()
+    const touch = (type, ...points) => this.inspector.send('Input.dispatchTouchEvent', { type, touchPoints: points })
+    const at = (step) => ({ x: width / 2, y: height / 2 + (dy * step) / 10 })
+    await touch('touchStart', at(0))
+    for (let step = 1; step <= 10; step++) await touch('touchMove', at(step))
+    await touch('touchEnd')
   }
 
   /** The page's heap in MB: objects, and the buffers of typed arrays. */

@@ -7,6 +7,9 @@ import WebSocket from 'ws'
 
 const keys = { Escape: '\uE00C', Enter: '\uE007', Tab: '\uE004' }
 
+// Tests read what was copied; Firefox would ask its user.
+const preferences = 'user_pref("dom.events.testing.asyncClipboard", true);\n'
+
 const listen = `() => addEventListener('securitypolicyviolation', (e) => {
   console.error('securitypolicyviolation: ' + e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample)
 }, true)`
@@ -18,6 +21,7 @@ export class Firefox {
 
   static async launch(folder) {
     const f = new Firefox()
+    await writeFile(folder + '/user.js', preferences)
     f.process = spawn(process.env.FIREFOX, ['--headless', '--remote-debugging-port', '0', '--remote-allow-system-access', '--profile', folder, '--no-remote'], {
       env: { ...process.env, HOME: folder, MOZ_HEADLESS_WIDTH: '1280', MOZ_HEADLESS_HEIGHT: '900' }, stdio: ['ignore', 'ignore', 'pipe'],
     })
@@ -26,7 +30,7 @@ export class Firefox {
     await once(f.socket, 'open')
     f.socket.on('message', (m) => f.heard(JSON.parse(m)))
     await f.send('session.new', { capabilities: { alwaysMatch: { unhandledPromptBehavior: { default: 'ignore' } } } })
-    await f.send('session.subscribe', { events: ['log.entryAdded', 'browsingContext.userPromptOpened', 'browsingContext.downloadWillBegin', 'browsingContext.downloadEnd', 'network.beforeRequestSent'] })
+    await f.send('session.subscribe', { events: ['log.entryAdded', 'browsingContext.load', 'browsingContext.userPromptOpened', 'browsingContext.downloadWillBegin', 'browsingContext.downloadEnd', 'network.beforeRequestSent'] })
     await f.send('browser.setDownloadBehavior', { downloadBehavior: { type: 'allowed', destinationFolder: folder } })
     await f.send('script.addPreloadScript', { functionDeclaration: listen })
     return f
@@ -51,6 +55,10 @@ export class Firefox {
       const { url } = params.request
       this.requested.push(url)
       if (!this.hosts.includes(new URL(url).host)) this.found.push('request: ' + url)
+    }
+    if (method === 'browsingContext.load' && params.context === this.context) {
+      this.at = params.url
+      this.arrived?.()
     }
     if (method === 'browsingContext.downloadEnd') this.downloaded?.(params)
     if (method === 'browsingContext.downloadWillBegin') this.suggested = params.suggestedFilename
@@ -109,12 +117,25 @@ export class Firefox {
     return this.act('pointer', [at, { type: 'pointerDown', button: 0 }, { type: 'pointerUp', button: 0 }])
   }
 
+  hover(x, y) { return this.act('pointer', [{ type: 'pointerMove', x: Math.round(x), y: Math.round(y) }]) }
+  reload() { return this.send('browsingContext.reload', { context: this.context, wait: 'complete' }).then(() => null) }
   press(key) { return this.type([keys[key] ?? key]) }
   type(text) { return this.act('key', [...text].flatMap((value) => [{ type: 'keyDown', value }, { type: 'keyUp', value }])) }
   wheel(dy) { return this.act('wheel', [{ type: 'scroll', x: 640, y: 400, deltaX: 0, deltaY: dy }]) }
   resize(width, height) { return this.send('browsingContext.setViewport', { context: this.context, viewport: { width, height } }) }
   problems() { return this.found }
   requests() { return this.requested }
+
+  /** Waits until a link has led to an address. */
+  async arrive(address, ms) {
+    const late = setTimeout(() => this.arrived?.(new Error('the page is ' + this.at)), ms)
+    await new Promise((resolve, reject) => {
+      this.arrived = (error) => { if (error) reject(error); else if (this.at === address) resolve() }
+      this.arrived()
+    })
+    clearTimeout(late)
+    this.arrived = null
+  }
 
   async screenshot(path) {
     const { data } = await this.send('browsingContext.captureScreenshot', { context: this.context })

@@ -115,30 +115,30 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
     this.look()
   }
 
-  replaced(log: Log, before: number, gap: boolean): void {
-    const shift = gap ? NaN : log.count - before
+  replaced(log: Log, shift: number): void {
     this.lines = log.count
     this.reader.shift(shift)
     this.painter.shift(shift)
     this.shown.replaced(log, shift)
     this.finder.replaced(shift)
     this.loading(0)
-    if (gap) this.overlay.gap()
     this.look()
+  }
+
+  gap(from: number): void {
+    const line = this.shown.gap(from)
+    this.overlay.gap(from >= 0, line < 0 ? null : () => this.reader.bring(line))
+    this.redraw()
   }
 
   loading(lines: number): void { this.overlay.loading(lines, () => this.feed.loadHistory()) }
 
   state(s: State): void {
     const { status } = this, before = status.state.kind
-    status.state = s
+    status.hear(s)
     if (!this.news && (s.kind === 'live' || s.kind === 'complete')) {
       this.news = true
       this.shown.mark()
-    }
-    if (s.kind === 'complete') {
-      status.over = true
-      if (s.state) status.job = s.state
     }
     if (before === s.kind) return
     this.tick()

@@ -31,8 +31,6 @@ export interface Desk {
   tick(): void
 }
 
-const after = { off: 'absolute', absolute: 'relative', relative: 'off' } as const
-
 export class Commands {
   constructor(private readonly desk: Desk) {}
 
@@ -71,14 +69,14 @@ export class Commands {
     const { view, finder, toolbar, kept, shown, help } = this.desk
     switch (action) {
       case 'filter0': case 'filter1': case 'filter2': case 'filter3': return this.filter(filters[action])
-      case 'top': return this.go(() => view.top())
-      case 'bottom': return this.go(() => view.follow())
+      case 'top': return this.toEnd(() => view.top())
+      case 'bottom': return this.toEnd(() => view.follow())
       case 'search': return toolbar.focusSearch()
       case 'next': return finder.step(1)
       case 'previous': return finder.step(-1)
       case 'follow': return this.go(() => (view.following ? view.unfollow() : view.follow()))
       case 'wrap': return this.keep({ wrap: !kept.wrap })
-      case 'times': return this.keep({ times: after[kept.times] })
+      case 'times': return this.keep({ times: settings.next[kept.times] })
       case 'foldAll': return shown.toggleAll()
       case 'help': return help.showModal()
       case 'escape': return this.escape()
@@ -99,6 +97,13 @@ export class Commands {
       case 'error': return this.nextError()
       case 'context': if (shown.filter) this.context(line)
     }
+  }
+
+  // The next key would lead back to the line that keys were for.
+  private toEnd(where: () => void): void {
+    this.desk.reader.current = -1
+    this.desk.view.update(true)
+    this.go(where)
   }
 
   private go(where: () => void): void {

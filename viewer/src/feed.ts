@@ -1,7 +1,10 @@
 // A job's log as it comes: the newest lines at once and live, and beside it the
-// whole log from its beginning, which takes their place when it is there.
+// whole log from its beginning, which takes their place when it is there. After a
+// gap the whole log comes anew, and takes the place of what is shown when it is
+// there.
 
 import { Log } from './log.ts'
+import { parting } from './parting.ts'
 import { Stream, type Options, type Sink, type State } from './stream.ts'
 import { painted } from './pause.ts'
 import { Turn } from './turn.ts'
@@ -13,8 +16,10 @@ const PATIENCE = 3000 // ms in which the live stream is to bring what the histor
 export interface Viewer {
   /** Lines were added at the end. */
   grown(): void
-  /** Another log takes the place of the one before, which was its end (or was dropped, at a gap). */
-  replaced(log: Log, before: number, gap: boolean): void
+  /** Another log takes the place of the one before, whose lines are further down by shift; NaN if they are not there. */
+  replaced(log: Log, shift: number): void
+  /** The server could not go on where the page was. From a line on the log is not what was shown; -1 if all of that is there. */
+  gap(from: number): void
   /** The time of the first line is known, since which others are told. */
   redraw(): void
   loading(lines: number): void
@@ -28,6 +33,7 @@ export class Feed {
   whole = false
   skew = 0 // what the server's clock is ahead
   private head: Log | null = null
+  private anew: Log | null = null // what comes since a gap
   private early: Event[] = [] // in the history, but not come live yet
   private late: Event[] = [] // come live, but in the history already
   private began: number | undefined // the time of the first line, by the history
@@ -96,20 +102,23 @@ export class Feed {
   // A row that overlapped may come twice: in the history and live, or after a
   // reconnect. Its id tells.
   private append(e: Event): void {
-    if (this.log.has(e.id)) return
+    const log = this.anew ?? this.log
+    if (log.has(e.id)) return
     if (this.caught) this.turn.line()
     if (this.head?.has(e.id)) this.late.push(e)
-    else this.log.append(e)
+    else log.append(e)
   }
 
   private flush(): void {
+    if (this.anew) return this.viewer.loading(this.anew.count)
     this.viewer.grown()
     if (this.early.length && this.early.every((e) => this.log.has(e.id))) this.join()
   }
 
   private reached(): void {
     this.caught = true
-    this.loadHistory()
+    if (this.anew) this.renew(this.anew)
+    else this.loadHistory()
   }
 
   private ended(): void {
@@ -131,11 +140,19 @@ export class Feed {
 
   private reset(): void {
     this.leave()
-    const before = this.log.count
-    this.log = new Log()
-    this.whole = true
+    this.caught = false
     this.began = undefined
-    this.viewer.replaced(this.log, before, true)
+    this.anew = new Log()
+  }
+
+  private renew(log: Log): void {
+    const before = this.log, from = parting(before, log)
+    const first = before.count ? log.find(before.id(0)) : -1
+    this.log = log
+    this.anew = null
+    this.whole = true
+    this.viewer.replaced(log, first < 0 ? NaN : first)
+    this.viewer.gap(from)
   }
 
   /** Reads what was before the tail, if that is not there and not on its way. */
@@ -152,7 +169,7 @@ export class Feed {
   // The tail was all there is.
   private known(): void {
     this.whole = true
-    this.viewer.replaced(this.log, this.log.count, false)
+    this.viewer.replaced(this.log, 0)
   }
 
   private historySink(): Sink {
@@ -206,11 +223,11 @@ export class Feed {
     if (!head) return
     for (const e of early) if (caught && !log.has(e.id)) head.append(e)
     this.leave()
-    const before = log.count
+    const shift = head.count
     head.take(log)
     this.log = head
     this.whole = true
-    this.viewer.replaced(head, before, false)
+    this.viewer.replaced(head, shift)
     if (!caught) this.addAll(early)
   }
 }

@@ -1,6 +1,7 @@
 // Groups of lines, by the marks of GitHub's and GitLab's runners, and which
 // lines are folded away.
 
+import { Listed } from './rows.ts'
 import type { Log } from './log.ts'
 
 export interface Group {
@@ -16,7 +17,7 @@ export interface Group {
 export class Groups {
   readonly list: Group[] = [] // by their first lines
   private readonly at = new Map<number, Group>()
-  private readonly ends: number[] = [] // lines that only say that a group ends
+  private readonly ends = new Listed() // lines that only say that a group ends
   private readonly chosen = new Map<number, boolean>() // what the reader opened and closed
   private open: Group | null = null // the innermost one that goes on
   private readonly going = new Map<string, number>() // how many go on, by name
@@ -51,7 +52,7 @@ export class Groups {
 
   private finish(line: number, name: string, time: number, keepOpen: boolean): void {
     const bare = this.log.text(line) === ''
-    if (bare) this.ends.push(line)
+    if (bare && !this.ends.has(line)) this.ends.push(line) // a line may end several
     if (!this.going.get(name)) return // an end without its beginning
     let g: Group
     do {
@@ -74,6 +75,11 @@ export class Groups {
 
   isOpen(g: Group): boolean {
     return this.chosen.get(g.start) ?? (g.end === Infinity || this.failed(g))
+  }
+
+  /** How many lines it shows when it is open, as all in it are; Infinity while it goes on. */
+  size(g: Group): number {
+    return g.end === Infinity ? Infinity : g.end - g.start - (this.ends.after(g.end) - this.ends.after(g.start))
   }
 
   set(g: Group, open: boolean): void { this.chosen.set(g.start, open) }
@@ -104,7 +110,8 @@ export class Groups {
 
   /** The lines that are not shown, as intervals. */
   hidden(): [number, number][] {
-    const all: [number, number][] = this.ends.map((line) => [line, line])
+    const all: [number, number][] = []
+    for (let i = 0; i < this.ends.count; i++) all.push([this.ends.lineAt(i), this.ends.lineAt(i)])
     for (const g of this.list) {
       if (g.end > g.start && !this.isOpen(g)) all.push([g.start + 1, g.end])
     }

@@ -110,6 +110,20 @@ export class Log {
   rank = (line: number): number => this.chunks[Math.floor(line / SIZE)]!.ranks[line % SIZE]!
   flags = (line: number): number => this.chunks[Math.floor(line / SIZE)]!.flags[line % SIZE]!
 
+  id = (line: number): bigint => this.chunks[Math.floor(line / SIZE)]!.ids[line % SIZE]!
+
+  /** The first line of an event; -1 if it is not there. */
+  find(id: bigint): number {
+    if (id > this.most) return -1
+    for (let i = 0; i < this.chunks.length; i++) {
+      const c = this.chunks[i]!
+      if (id < c.least || id > c.most) continue
+      const at = c.ids.subarray(0, this.count - i * SIZE).indexOf(id)
+      if (at >= 0) return i * SIZE + at
+    }
+    return -1
+  }
+
   /** Whether an event is there. Ids mostly grow, so that few chunks are looked through. */
   has(id: bigint): boolean {
     if (id > this.most) return false

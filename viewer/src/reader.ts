@@ -33,8 +33,8 @@ export class Reader {
 
   /** Lines have other indices now; NaN if they are gone. */
   shift(by: number): void {
-    if (Number.isNaN(by)) this.current = -1
-    else if (this.current >= 0) this.current += by
+    if (this.current >= 0) this.current += by
+    if (!(this.current < this.at.feed.log.count)) this.current = -1
   }
 
   /** Shows a line, whatever hides it. */

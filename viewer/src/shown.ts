@@ -14,6 +14,8 @@ export class Shown {
   private rows: Rows = new Listed()
   private groups: Groups
   private fresh = 0 // the first line that was not there when the reader left the end
+  private errors = 0 // those that are drawn, as groups that fail say so
+  private gone = { line: -1, after: false } // where lines are gone that were shown
 
   constructor(
     private log: Log,
@@ -33,8 +35,10 @@ export class Shown {
   /** Lines have come. Groups that end are left open to a reader who is not at the end. */
   grown(keepOpen: boolean): void {
     this.filter?.update()
+    const { count } = this.log.errors, fails = count !== this.errors
+    this.errors = count
     if (this.groups.update(keepOpen)) this.refold()
-    else this.view.update()
+    else this.view.update(fails)
   }
 
   /** Another log, which has the lines of this one from some line on, or none of them. */
@@ -42,7 +46,7 @@ export class Shown {
     const anchor = Number.isNaN(shift) ? null : this.view.anchor()
     const groups = new Groups(log)
     if (anchor) {
-      anchor.line += shift
+      anchor.line = Math.min(anchor.line + shift, log.count - 1) // after a gap there may be fewer
       groups.inherit(this.groups, shift)
     }
     this.fresh = Math.max(0, this.fresh + log.count - this.log.count) // as many as before
@@ -53,6 +57,13 @@ export class Shown {
     if (this.filter) this.filter = new Filter(log, this.filter.rank)
     this.rows = this.wanted
     this.view.relayout(anchor, this.rows)
+  }
+
+  /** From a line on the log is not what was shown; -1 if it has all of that. Returns the line that says so, or -1. */
+  gap(from: number): number {
+    const after = from === this.log.count // there is none yet
+    this.gone = { line: after ? from - 1 : from, after }
+    return this.gone.line
   }
 
   private refold(): void {
@@ -86,13 +97,17 @@ export class Shown {
     this.set(anchor)
   }
 
-  /** How a line is to look as part of its groups. */
-  look(line: number): Pick<Look, 'group' | 'depth'> {
+  /** How a line is to look where it is. */
+  look(line: number): Pick<Look, 'group' | 'depth' | 'gap'> {
+    return { ...this.grouped(line), gap: line !== this.gone.line ? null : this.gone.after ? 'after' : 'before' }
+  }
+
+  private grouped(line: number): Pick<Look, 'group' | 'depth'> {
     const around = this.filter ? null : this.groups.around(line), group = around?.start === line ? around : null
     if (!around) return { group: null, depth: 0 }
     if (!group) return { group, depth: around.depth + 1 }
-    const lines = group.end - line // Infinity while it goes on
-    return { depth: group.depth, group: { open: this.groups.isOpen(group), failed: this.groups.failed(group), lines, took: duration(group.took) } }
+    const { groups } = this
+    return { depth: group.depth, group: { open: groups.isOpen(group), failed: groups.failed(group), lines: groups.size(group), took: duration(group.took) } }
   }
 
   // ---- the filter

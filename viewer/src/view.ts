@@ -7,7 +7,8 @@ import { Scroll } from './scroll.ts'
 import { makeRow, type Row } from './row.ts'
 import type { Rows } from './rows.ts'
 
-export const ROW = 20 // px; also in style.css
+/** The height of a row in px: fingers need more. The style has it as --row. */
+export const ROW = globalThis.matchMedia?.('(pointer: coarse)').matches ? 24 : 20
 const OVERSCAN = 400 // px above and below
 
 export interface Drawing {

@@ -48,13 +48,14 @@ const tail = Array.from({ length: 2000 }, (_, i) => row(1001 + i)).join('') + 'r
 /** A feed, and a way to wait until something is so. */
 function feed(t, url, tailFirst = true) {
   globalThis.location = new URL(url)
-  const told = { states: [], jobs: [], gaps: 0, logs: 0 }, waiting = new Set()
+  const told = { states: [], jobs: [], gaps: [], shifts: [] }, waiting = new Set()
   const look = () => { for (const w of waiting) if (w.is()) waiting.delete(w), w.resolve() }
   const viewer = {
     grown: look,
     redraw: () => { told.first = f.first },
     loading: (lines) => { told.read = lines; look() },
-    replaced: (log, before, gap) => { told.logs++; if (gap) told.gaps++; look() },
+    replaced: (log, shift) => { told.shifts.push(shift); look() },
+    gap: (from) => { told.gaps.push(from); look() },
     state: (s) => { told.states.push(s); look() },
     job: (s) => { told.jobs.push(s); look() },
   }
@@ -199,7 +200,7 @@ test('a feed tells when it knows the first line, and nothing more when it is sto
   assert.equal(told.first, 1e12 + 1)
   f.stop()
   await once(history.response, 'close') // what the history does then, it has done
-  assert.deepEqual([told.logs, f.whole], [0, false])
+  assert.deepEqual([told.shifts, f.whole], [[], false])
 })
 
 test('a connection that is cut goes on after its last row, and rows that come twice do not', async (t) => {
@@ -223,15 +224,38 @@ test('a connection that is cut goes on after its last row, and rows that come tw
   assert.deepEqual(lines(f.log), numbered(1, 7))
 })
 
-test('a gap begins the log anew', async (t) => {
+test('after a gap the log is read anew, and what was shown stays until then', async (t) => {
   const s = await serve(t), { f, until, told } = feed(t, s.url)
   const live = await s.next()
   live.rows(1, 3)
-  live.say('event: caught_up\ndata: {}\n\nevent: gap\nid: c0\ndata: {"reason":"restored"}\n\n')
-  live.rows(2, 4)
-  await until(() => f.log.has(4n))
-  assert.deepEqual(lines(f.log), numbered(2, 4))
-  assert.equal(told.gaps, 1)
+  live.say('event: caught_up\ndata: {}\n\n')
+  await until(() => f.whole)
+  live.say('event: gap\nid: c0\ndata: {"reason":"restored"}\n\n')
+  live.rows(1, 2)
+  await until(() => told.read === 2)
+  assert.deepEqual(lines(f.log), numbered(1, 3))
+  live.say(row(3, 'another') + row(4))
+  live.say('event: caught_up\ndata: {}\n\n')
+  live.rows(5, 5)
+  await until(() => f.log.has(5n))
+  assert.deepEqual(lines(f.log), ['line 1', 'line 2', 'another', 'line 4', 'line 5'])
+  assert.deepEqual([told.gaps, told.shifts.at(-1)], [[2], 0])
+})
+
+test('a gap while the history comes', async (t) => {
+  const s = await serve(t), { f, until, told } = feed(t, s.url)
+  const live = await s.next()
+  live.rows(1001, 3000)
+  live.say('event: caught_up\ndata: {}\n\n')
+  const history = await s.next()
+  history.rows(1, 500)
+  await until(() => told.read === 500)
+  live.say('event: gap\nid: c0\ndata: {}\n\n')
+  live.rows(501, 2999)
+  live.say('data: {"type":"complete","state":"completed"}\n\n')
+  await until(() => told.gaps.length)
+  assert.deepEqual(lines(f.log), numbered(501, 2999))
+  assert.deepEqual([told.gaps, told.shifts, f.whole], [[2499], [500], true])
 })
 
 test('what the server says of itself', async (t) => {
