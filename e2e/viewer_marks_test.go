@@ -52,6 +52,7 @@ func viewGap(t *testing.T, v *viewer) {
 	v.awaitTop(t, 1)
 	v.call(t, "wheel", 2000)
 	v.await(t, `frame().then(() => $('.port').scrollTop === 2000)`)
+	v.press(t, "j", "j")
 	before := v.numbers(t)
 
 	v.restore(t, 100, job, "another")
@@ -59,6 +60,7 @@ func viewGap(t *testing.T, v *viewer) {
 	if at := v.numbers(t); !slices.Equal(at, before[:len(at)]) || len(at) < 20 { // the banner takes some room
 		t.Errorf("%s: the reader saw %v, and sees %v after a gap", v.engine, before, at)
 	}
+	v.await(t, `$('.current').querySelector('.n a').dataset.n === '102'`)
 	v.isMarked(t)
 	v.click(t, `$$('.banner button').find((b) => b.textContent === 'Show where')`)
 	v.awaitLine(t, 201, "lines that were shown here are goneanother")
