@@ -65,6 +65,7 @@ func viewGap(t *testing.T, v *viewer) {
 	v.click(t, `$$('.banner button').find((b) => b.textContent === 'Show where')`)
 	v.awaitLine(t, 201, "lines that were shown here are goneanother")
 	v.isMarked(t, 201)
+	v.isAccessible(t)
 	if at := v.numbers(t); !slices.Contains(at, 200) || !slices.Contains(at, 201) {
 		t.Errorf("%s: the reader sees %v, want the place of the gap", v.engine, at)
 	}
