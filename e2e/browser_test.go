@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,10 +29,14 @@ type answer struct {
 	Error string          `json:"error"`
 }
 
-// newBrowser starts chromium or firefox until the test ends.
-func newBrowser(t *testing.T, engine string) *browser {
+// newBrowser starts chromium or firefox until the test ends, which may trust a
+// server's local CA.
+func newBrowser(t *testing.T, engine string, trusted ...*server) *browser {
 	t.Helper()
 	home := t.TempDir()
+	for _, s := range trusted {
+		s.trusted(t, filepath.Join(home, nssdbs[engine]))
+	}
 	cmd := exec.Command("node", "clients/viewer.mjs", engine, home)
 	cmd.Env = append(os.Environ(), "HOME="+home, "CHROMIUM="+lookPath(t, "chromium"), "FIREFOX="+lookPath(t, "firefox-esr"))
 	stdin, err := cmd.StdinPipe()
@@ -53,6 +59,9 @@ func newBrowser(t *testing.T, engine string) *browser {
 	t.Cleanup(func() { _ = stdin.Close() }) // the driver ends the browser, and then itself
 	return b
 }
+
+// nssdbs are where in their homes browsers have whom they trust.
+var nssdbs = map[string]string{"chromium": ".pki/nssdb", "firefox": ""}
 
 func lookPath(t *testing.T, name string) string {
 	t.Helper()
@@ -95,6 +104,10 @@ type look struct {
 	Height int  `json:"height,omitempty"`
 	Dark   bool `json:"dark,omitempty"`
 	Clock  bool `json:"clock,omitempty"` // the page's can be put forward
+	// Hosts are those that it may ask for something, besides its own.
+	Hosts []string `json:"hosts,omitempty"`
+	// expected are problems that are none.
+	expected *regexp.Regexp
 	Touch  bool `json:"touch,omitempty"` // by fingers, on a phone
 	Still  bool `json:"still,omitempty"` // nothing is to move
 }
@@ -112,12 +125,14 @@ func (b *browser) open(t *testing.T, address string, looks ...look) {
 		default:
 		}
 		for _, problem := range b.problems(t) {
-			if !offline.MatchString(problem) {
+			if !offline.MatchString(problem) && !slices.ContainsFunc(looks, func(l look) bool { return l.expects(problem) }) {
 				t.Errorf("%s: %s", b.engine, problem)
 			}
 		}
 	})
 }
+
+func (l look) expects(problem string) bool { return l.expected != nil && l.expected.MatchString(problem) }
 
 // offline is what Chromium says of a server that is killed.
 var offline = regexp.MustCompile(`^Failed to load resource: net::ERR_`)
@@ -148,6 +163,12 @@ func (b *browser) decode(t *testing.T, value json.RawMessage, to any) {
 func (b *browser) eval(t *testing.T, to any, expression string, args ...any) {
 	t.Helper()
 	b.decode(t, b.call(t, "eval", fmt.Sprintf(expression, args...)), to)
+}
+
+// do evaluates an expression of the page for what it does.
+func (b *browser) do(t *testing.T, expression string, args ...any) {
+	t.Helper()
+	b.call(t, "eval", fmt.Sprintf(expression, args...))
 }
 
 // await waits until an expression of the page is true.
@@ -211,6 +232,12 @@ func (b *browser) numbers(t *testing.T) (all []int) {
 		}).map((r) => Number(r.querySelector('.n a').dataset.n))
 	})()`)
 	return all
+}
+
+// arrive waits until a link has led to an address.
+func (b *browser) arrive(t *testing.T, address string) {
+	t.Helper()
+	b.call(t, "arrive", address, patience.Milliseconds())
 }
 
 // text is all of the log, from its first row to its last as a reader scrolls.

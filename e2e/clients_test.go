@@ -39,15 +39,7 @@ var stubborn = []client{
 func startBrowser(t *testing.T, s *server, url, more string) *transcript {
 	t.Helper()
 	home := t.TempDir()
-	nssdb := filepath.Join(home, ".pki", "nssdb")
-	if err := os.MkdirAll(nssdb, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, args := range [][]string{{"-N", "--empty-password"}, {"-A", "-n", "caddy", "-t", "C,,", "-i", s.root()}} {
-		if out, err := exec.Command("certutil", append([]string{"-d", "sql:" + nssdb}, args...)...).CombinedOutput(); err != nil {
-			t.Fatalf("certutil %v: %v\n%s", args, err, out)
-		}
-	}
+	s.trusted(t, filepath.Join(home, ".pki", "nssdb"))
 	chromium, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Fatal(err)
@@ -56,6 +48,20 @@ func startBrowser(t *testing.T, s *server, url, more string) *transcript {
 	cmd := exec.Command("node", "clients/browser.mjs", page, filepath.Join(home, "profile"))
 	cmd.Env = append(os.Environ(), "HOME="+home, "CHROMIUM="+chromium)
 	return follow(t, "chromium"+more, cmd)
+}
+
+// trusted puts the server's local CA into a browser's database of those that it
+// trusts, which may be new.
+func (s *server) trusted(t *testing.T, nssdb string) {
+	t.Helper()
+	if err := os.MkdirAll(nssdb, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"-N", "--empty-password"}, {"-A", "-n", "caddy" + filepath.Base(s.home), "-t", "C,,", "-i", s.root()}} {
+		if out, err := exec.Command("certutil", append([]string{"-d", "sql:" + nssdb}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("certutil %v: %v\n%s", args, err, out)
+		}
+	}
 }
 
 // startNode follows the stream with the npm package eventsource.

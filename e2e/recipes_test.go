@@ -19,19 +19,25 @@ const cheapHashes = "ann $2a$04$hb9g6OaSGCnZncDjIQMyq.iW37jgWzdcX8OJWzOcYxnjws/4
 var shownHash = regexp.MustCompile(`ann \$2a\$14\$\S+\n`)
 
 // caddyfiles are those that the README shows.
-func caddyfiles(t *testing.T) (shown []string) {
+func caddyfiles(t *testing.T) []string {
+	t.Helper()
+	return snippets(t, "caddyfile")
+}
+
+// snippets are the texts in a language that the README shows.
+func snippets(t *testing.T, language string) (texts []string) {
 	t.Helper()
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range regexp.MustCompile("(?ms)^```caddyfile\n(.*?)^```").FindAllStringSubmatch(string(readme), -1) {
-		shown = append(shown, m[1])
+	for _, m := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```").FindAllStringSubmatch(string(readme), -1) {
+		texts = append(texts, m[1])
 	}
-	if len(shown) == 0 {
-		t.Fatal("the README shows no Caddyfile")
+	if len(texts) == 0 {
+		t.Fatalf("the README shows no %s", language)
 	}
-	return shown
+	return texts
 }
 
 // recipe is the one Caddyfile of the README that has all the texts.

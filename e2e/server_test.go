@@ -26,8 +26,10 @@ type config struct {
 	global  string                 // more global options
 	servers string                 // more lines of the servers' options
 	logs    string                 // more lines of jobs_logs
+	site    string                 // more lines of the sites
+	pages   string                 // an origin, besides the server's, whose pages may read its streams
 	binary  func() (string, error) // raceCaddy if nil
-	like    *server                // whose local CA it has, and whose pages may read its streams; nil if none
+	like    *server                // whose local CA it has, and whose origin is pages; nil if none
 }
 
 // caddyfile is laid out for a server whose sockets are handed to it: the
@@ -53,6 +55,7 @@ const caddyfile = `
 }
 (site) {
 	respond /ping pong
+	%[11]s
 	handle /page.html {
 		root %[3]q
 		file_server
@@ -63,7 +66,13 @@ const caddyfile = `
 		cors https://localhost:%[5]s %[10]s
 		%[8]s
 	}
-	jobs_viewer
+	jobs_viewer {
+		index
+	}
+	jobs_viewer {
+		path /builds/{id}/view
+		logs /jobs/{id}/logs
+	}
 }
 http://localhost:%[4]s {
 	bind fd/3
@@ -105,11 +114,10 @@ func start(t *testing.T, c config) *server {
 		t.Fatal(err)
 	}
 	file := filepath.Join(s.home, "Caddyfile")
-	other := "" // whose pages may read the streams
 	if c.like != nil {
-		other = c.like.https
+		c.pages = c.like.https
 	}
-	text := fmt.Sprintf(caddyfile, c.store, c.jobs, clients, portOf(plain), portOf(secure), *parkingFlag, c.global, c.logs, c.servers, other)
+	text := fmt.Sprintf(caddyfile, c.store, c.jobs, clients, portOf(plain), portOf(secure), *parkingFlag, c.global, c.logs, c.servers, c.pages, c.site)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +49,17 @@ func viewHostile(t *testing.T, v *viewer) {
 	v.harmless(t)
 }
 
+// viewPlace opens a page whose path does not end with the job's id.
+func viewPlace(t *testing.T, v *viewer) {
+	job := payloads[1] + "/100%"
+	v.addJob(t, job)
+	v.log(t, job, 1, "line %d")
+	v.browser.open(t, v.s.http+"/builds/"+url.PathEscape(job)+"/view")
+	v.awaitState(t, "running", "live")
+	v.await(t, `document.querySelector('h1').textContent === %q && document.title === %q`, job, job+" · running")
+	v.harmless(t)
+}
+
 // harmless checks that the page has no element, attribute or link that payloads
 // ask for.
 func (v *viewer) harmless(t *testing.T) {
@@ -55,12 +67,12 @@ func (v *viewer) harmless(t *testing.T) {
 	var foreign []string
 	v.eval(t, &foreign, `(async () => {
 		await frame()
-		const all = [...document.body.querySelectorAll('*'), ...root.querySelectorAll('*')]
+		const all = [...document.body.querySelectorAll('*'), ...(root.host ? root.querySelectorAll('*') : [])]
 		const known = new Set(%q.split(' '))
 		const bad = (e) => !known.has(e.localName) || [...e.attributes].some((a) => a.name.startsWith('on') || a.name === 'srcdoc') ||
 			(e.href && !/^https?:/.test(e.href))
 		return all.filter(bad).map((e) => e.outerHTML.slice(0, 200))
-	})()`, "main job-log h1 noscript div span a button svg path input output select option slot details summary dialog h2 dl dt dd kbd p mark")
+	})()`, "main job-log h1 noscript div span a button svg path input output select option slot details summary dialog h2 dl dt dd kbd p mark header table thead tbody tr th td time")
 	if len(foreign) > 0 {
 		t.Errorf("%s: the page has %q", v.engine, foreign)
 	}

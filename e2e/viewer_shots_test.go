@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ var (
 
 // scene is how the page may look.
 type scene struct {
-	name, job string
+	name, job string // without a job it is the index
 	look      look
 	keys      []string
 	search    string
@@ -39,18 +40,31 @@ var scenes = []scene{
 	{"help-dark", "build-failed", look{Dark: true}, []string{"?"}, "", `$('dialog').open`},
 	{"folded-light", "build-failed", look{}, []string{"g", "O"}, "", `$('[aria-expanded]')`},
 	{"empty-dark", "queued", look{Dark: true}, nil, "", `$('.empty').textContent === 'No line yet.'`},
+	{"unknown-light", "unknown", look{expected: refused}, nil, "", `$('.empty').textContent === 'there is no such job'`},
+	{"index-light", "", look{Height: 560}, nil, "", `$$('tbody tr').length === 5`},
+	{"index-dark", "", look{Height: 560, Dark: true}, nil, "", `$$('tbody tr').length === 5`},
+	{"index-narrow", "", look{Width: 360, Height: 740}, nil, "", `$$('tbody tr').length === 5`},
+	{"index-narrow-dark", "", look{Width: 360, Height: 740, Dark: true}, []string{"/", "x"}, "", `$('.empty').textContent === 'No job matches.'`},
 }
+
+// inFirefox are the scenes that are looked at in Firefox as well.
+var inFirefox = []string{"running-light", "failed-dark", "search-narrow", "index-light", "index-dark"}
 
 // stage shows a scene.
 func (v *viewer) stage(t *testing.T, s scene) {
 	t.Helper()
-	v.show(t, s.job, s.look)
-	v.await(t, `$('.connection').textContent === 'live' || $('.connection').textContent === 'complete'`)
+	if s.job == "" {
+		v.showIndex(t, s.look)
+		v.await(t, `$$('tbody tr').length > 0`)
+	} else {
+		v.show(t, s.job, s.look)
+		v.await(t, `['live', 'complete', 'refused'].includes($('.connection').dataset.kind)`)
+	}
 	v.press(t, s.keys...)
 	if s.search != "" {
 		v.search(t, s.search)
 	}
-	if s.job != "queued" {
+	if strings.HasPrefix(s.job, "build") {
 		v.await(t, `$('.elapsed').textContent !== ''`)
 	}
 	v.await(t, `frame().then(() => %s)`, s.until)
@@ -61,26 +75,49 @@ func (v *viewer) stage(t *testing.T, s scene) {
 func TestViewerScenes(t *testing.T) {
 	t.Parallel()
 	a, s := onSQLite(t, config{})
-	v := &viewer{a, newBrowser(t, "chromium"), s}
-	v.addBuild(t, "build-running")
-	v.addBuild(t, "build-failed")
-	v.fail(t, "build-failed")
-	v.addJob(t, "queued")
-	v.setState(t, "queued", "queued")
+	(&viewer{app: a}).addScenery(t)
 	folder := *shotsFlag
 	if folder == "" {
 		folder = t.ArtifactDir()
 	}
-	for _, scene := range scenes {
-		t.Run(scene.name, func(t *testing.T) {
-			v.stage(t, scene)
-			v.call(t, "screenshot", filepath.Join(folder, scene.name+".png"))
-			if scene.name == "failed-light" && *shownFlag != "" {
-				v.call(t, "screenshot", *shownFlag)
+	for _, engine := range []string{"chromium", "firefox"} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			v := &viewer{a, newBrowser(t, engine), s}
+			for _, scene := range scenes {
+				if engine == "firefox" && !slices.Contains(inFirefox, scene.name) {
+					continue
+				}
+				t.Run(scene.name, func(t *testing.T) {
+					v.stage(t, scene)
+					v.call(t, "screenshot", filepath.Join(folder, engine+"-"+scene.name+".png"))
+					if scene.name == "failed-light" && *shownFlag != "" {
+						v.call(t, "screenshot", *shownFlag)
+					}
+					v.isAccessible(t)
+				})
 			}
-			v.isAccessible(t)
 		})
 	}
+}
+
+// addScenery adds the jobs of the scenes.
+func (v *viewer) addScenery(t *testing.T) {
+	t.Helper()
+	v.addJob(t, "queued")
+	v.setState(t, "queued", "queued")
+	for i, job := range []struct{ id, state string }{
+		{"nightly 2026-11-27", "completed"},
+		{"a-job/with-a-name-that-is-longer-than-a-narrow-screen-is-wide-0f8e6c1d2b", "cancelled"},
+		{"deploy-web-production", "queued"},
+	} {
+		v.addJob(t, job.id)
+		v.setState(t, job.id, job.state)
+		v.exec(t, insertEvent, job.id, "a line", "info", time.Now().Add(-time.Hour*time.Duration(30-14*i)).UnixMilli())
+	}
+	v.addBuild(t, "build-running")
+	v.addBuild(t, "build-failed")
+	v.fail(t, "build-failed")
 }
 
 // isAccessible lets axe look at the page.

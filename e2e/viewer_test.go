@@ -38,16 +38,22 @@ var readings = []struct {
 	only string // the browser that can be asked to be so
 }{
 	{"live", viewLive, ""},
+	{"turn", viewTurn, ""},
 	{"resume", viewResume, ""},
 	{"hostile", viewHostile, ""},
+	{"place", viewPlace, ""},
 	{"policy", viewPolicy, ""},
 	{"end", viewEnd, ""},
+	{"refused", viewRefused, ""},
 	{"follow", viewFollow, ""},
 	{"keys", viewKeys, ""},
 	{"downloads", viewDownloads, ""},
 	{"search", viewSearch, ""},
 	{"filter", viewFilter, ""},
 	{"links", viewLinks, ""},
+	{"index", viewIndex, ""},
+	{"index keys", viewIndexKeys, ""},
+	{"index hostile", viewIndexHostile, ""},
 	{"truncated", viewTruncated, ""},
 	{"gap", viewGap, ""},
 	{"copy", viewCopy, ""},
@@ -57,6 +63,7 @@ var readings = []struct {
 	{"settings", viewSettings, ""},
 	{"urls", viewURLs, ""},
 	{"touch", viewTouch, "chromium"},
+	{"tapped", viewTapped, "chromium"},
 	{"still", viewStill, "chromium"},
 	{"spoken", viewSpoken, ""},
 	{"rows", viewRows, ""},
@@ -112,6 +119,24 @@ func viewLive(t *testing.T, v *viewer) {
 	if at := v.numbers(t); at[len(at)-1] != 203 {
 		t.Errorf("the reader sees %v, want the end", at)
 	}
+	v.setState(t, job, "completed")
+	v.awaitState(t, "completed", "complete")
+	v.isWhole(t, job)
+}
+
+// viewTurn sees a job's turn come, once with a line and once without.
+func viewTurn(t *testing.T, v *viewer) {
+	const job = "turn"
+	v.addJob(t, job)
+	v.setState(t, job, "queued")
+	v.log(t, job, 1, "queued %d")
+	v.show(t, job)
+	v.awaitState(t, "queued", "live")
+	v.setState(t, job, "pending")
+	v.log(t, job, 1, "place in the queue: %d")
+	v.awaitState(t, "pending", "live")
+	v.setState(t, job, "running")
+	v.awaitState(t, "running", "live")
 	v.setState(t, job, "completed")
 	v.awaitState(t, "completed", "complete")
 	v.isWhole(t, job)

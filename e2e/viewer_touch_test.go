@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 )
@@ -41,6 +42,27 @@ func viewTouch(t *testing.T, v *viewer) {
 	v.awaitFollowing(t, true)
 	v.tap(t, `$('[aria-label^="Keys"]')`)
 	v.await(t, `$('dialog').open`)
+	v.hasRoom(t)
+}
+
+// viewTapped taps on lines: that shows what can be done with them, as the mouse
+// does elsewhere, until something else is tapped. What it shows has room.
+func viewTapped(t *testing.T, v *viewer) {
+	const job = "tapped"
+	v.addJob(t, job)
+	v.log(t, job, 10, "line %d")
+	v.show(t, job, look{Width: 360, Height: 740, Touch: true})
+	v.awaitLine(t, 10, "line 9")
+	for _, line := range []int{3, 5} {
+		v.tap(t, fmt.Sprintf(`$('#line-%d .m')`, line))
+		v.await(t, `frame().then(() => $('.actions').parentNode.id === 'line-%d')`, line)
+	}
+	v.tap(t, `$('.actions button:last-child')`)
+	v.await(t, `!$('.toast').hidden && $('.actions')`)
+	v.tap(t, `$('.badge')`)
+	v.await(t, `!$('.actions')`)
+	v.tap(t, `$('#line-4 .m')`)
+	v.await(t, `$('.actions')`)
 	v.hasRoom(t)
 }
 

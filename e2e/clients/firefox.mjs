@@ -22,7 +22,7 @@ export class Firefox {
   static async launch(folder) {
     const f = new Firefox()
     await writeFile(folder + '/user.js', preferences)
-    f.process = spawn(process.env.FIREFOX, ['--headless', '--remote-debugging-port', '0', '--profile', folder, '--no-remote'], {
+    f.process = spawn(process.env.FIREFOX, ['--headless', '--remote-debugging-port', '0', '--remote-allow-system-access', '--profile', folder, '--no-remote'], {
       env: { ...process.env, HOME: folder, MOZ_HEADLESS_WIDTH: '1280', MOZ_HEADLESS_HEIGHT: '900' }, stdio: ['ignore', 'ignore', 'pipe'],
     })
     f.exited = once(f.process, 'exit')
@@ -30,7 +30,7 @@ export class Firefox {
     await once(f.socket, 'open')
     f.socket.on('message', (m) => f.heard(JSON.parse(m)))
     await f.send('session.new', { capabilities: { alwaysMatch: { unhandledPromptBehavior: { default: 'ignore' } } } })
-    await f.send('session.subscribe', { events: ['log.entryAdded', 'browsingContext.userPromptOpened', 'browsingContext.downloadWillBegin', 'browsingContext.downloadEnd', 'network.beforeRequestSent'] })
+    await f.send('session.subscribe', { events: ['log.entryAdded', 'browsingContext.load', 'browsingContext.userPromptOpened', 'browsingContext.downloadWillBegin', 'browsingContext.downloadEnd', 'network.beforeRequestSent'] })
     await f.send('browser.setDownloadBehavior', { downloadBehavior: { type: 'allowed', destinationFolder: folder } })
     await f.send('script.addPreloadScript', { functionDeclaration: listen })
     return f
@@ -54,7 +54,11 @@ export class Firefox {
     if (method === 'network.beforeRequestSent' && params.context === this.context) {
       const { url } = params.request
       this.requested.push(url)
-      if (new URL(url).host !== this.host) this.found.push('request: ' + url)
+      if (!this.hosts.includes(new URL(url).host)) this.found.push('request: ' + url)
+    }
+    if (method === 'browsingContext.load' && params.context === this.context) {
+      this.at = params.url
+      this.arrived?.()
     }
     if (method === 'browsingContext.downloadEnd') this.downloaded?.(params)
     if (method === 'browsingContext.downloadWillBegin') this.suggested = params.suggestedFilename
@@ -65,16 +69,35 @@ export class Firefox {
     }
   }
 
-  /** Opens an address in a page of its own, in place of the one before. */
-  async open(address, { width = 1280, height = 800 } = {}) {
+  /** Opens an address in a page of its own, in place of the one before. Its host and hosts may be asked for something. */
+  async open(address, { width = 1280, height = 800, dark = false, hosts = [] } = {}) {
     if (this.user) await this.send('browser.removeUserContext', this.user) // with its pages and what they have kept
     this.user = await this.send('browser.createUserContext')
     this.context = (await this.send('browsingContext.create', { type: 'tab', ...this.user })).context
     this.found = []
     this.requested = []
-    this.host = new URL(address).host
-    await this.send('browsingContext.setViewport', { context: this.context, viewport: { width, height } })
+    this.hosts = [new URL(address).host, ...hosts]
+    await this.prefer(dark)
+    await this.resize(width, height)
     await this.send('browsingContext.navigate', { context: this.context, url: address, wait: 'complete' })
+  }
+
+  // What readers prefer is a setting of the browser, which only its own pages can change.
+  async prefer(dark) {
+    const { contexts: [own] } = await this.send('browsingContext.getTree', { 'moz:scope': 'chrome', maxDepth: 0 })
+    const { exceptionDetails: e } = await this.send('script.evaluate', {
+      expression: `Services.prefs.setIntPref('layout.css.prefers-color-scheme.content-override', ${dark ? 0 : 1})`,
+      target: { context: own.context }, awaitPromise: false,
+    })
+    if (e) throw new Error(e.text)
+  }
+
+  /** Keeps a cookie that no script can read, as a server sets it. */
+  async cookie(origin, name, value) {
+    await this.send('storage.setCookie', {
+      cookie: { name, value: { type: 'string', value }, domain: new URL(origin).hostname, path: '/', secure: true, httpOnly: true, sameSite: 'strict' },
+      partition: { type: 'storageKey', ...this.user },
+    })
   }
 
   async evaluate(expression) {
@@ -99,8 +122,20 @@ export class Firefox {
   press(key) { return this.type([keys[key] ?? key]) }
   type(text) { return this.act('key', [...text].flatMap((value) => [{ type: 'keyDown', value }, { type: 'keyUp', value }])) }
   wheel(dy) { return this.act('wheel', [{ type: 'scroll', x: 640, y: 400, deltaX: 0, deltaY: dy }]) }
+  resize(width, height) { return this.send('browsingContext.setViewport', { context: this.context, viewport: { width, height } }) }
   problems() { return this.found }
   requests() { return this.requested }
+
+  /** Waits until a link has led to an address. */
+  async arrive(address, ms) {
+    const late = setTimeout(() => this.arrived?.(new Error('the page is ' + this.at)), ms)
+    await new Promise((resolve, reject) => {
+      this.arrived = (error) => { if (error) reject(error); else if (this.at === address) resolve() }
+      this.arrived()
+    })
+    clearTimeout(late)
+    this.arrived = null
+  }
 
   async screenshot(path) {
     const { data } = await this.send('browsingContext.captureScreenshot', { context: this.context })

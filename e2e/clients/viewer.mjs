@@ -11,8 +11,8 @@ process.on('SIGINT', () => {}) // the input ends as well, and so does the browse
 
 // What expressions may use of the page, and how those that wait do so.
 const words = `
-  const root = document.querySelector('job-log')?.shadowRoot
-  const $ = (s) => root?.querySelector(s), $$ = (s) => [...(root?.querySelectorAll(s) ?? [])]
+  const root = document.querySelector('job-log')?.shadowRoot ?? document
+  const $ = (s) => root.querySelector(s), $$ = (s) => [...root.querySelectorAll(s)]
   const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
   const soon = () => new Promise((done) => setTimeout(done, 20))
   const until = async (holds, ms) => {
@@ -20,7 +20,7 @@ const words = `
       let value, failure
       try { value = await holds() } catch (error) { failure = error }
       if (value) return value
-      if (Date.now() > end) throw new Error((failure ?? 'it does not hold') + '; the page says ' + root?.querySelector('.app')?.innerText.slice(0, 2000))
+      if (Date.now() > end) throw new Error((failure ?? 'it does not hold') + '; the page says ' + ($('.app') ?? document.body)?.innerText.slice(0, 2000))
       await soon()
     }
   }

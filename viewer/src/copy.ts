@@ -10,8 +10,7 @@ export async function copy(text: string): Promise<boolean> {
 }
 
 function byHand(text: string): boolean {
-  const focused = focus()
-  const area = document.createElement('textarea')
+  const area = document.createElement('textarea'), before = focused(document)
   area.value = text
   area.style.position = 'fixed'
   area.style.opacity = '0'
@@ -19,13 +18,10 @@ function byHand(text: string): boolean {
   area.select()
   const done = document.execCommand('copy')
   area.remove()
-  focused?.focus()
+  before?.focus({ preventScroll: true })
   return done
 }
 
-// The element that has the focus, in whichever shadow.
-function focus(): HTMLElement | null {
-  let element = document.activeElement
-  while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement
-  return element as HTMLElement | null
+function focused({ activeElement: e }: DocumentOrShadowRoot): HTMLElement | null {
+  return (e?.shadowRoot && focused(e.shadowRoot)) || (e as HTMLElement | null)
 }

@@ -20,6 +20,7 @@ export class Groups {
   private readonly ends = new Listed() // lines that only say that a group ends
   private readonly chosen = new Map<number, boolean>() // what the reader opened and closed
   private open: Group | null = null // the innermost one that goes on
+  private readonly going = new Map<string, number>() // how many go on, by name
   private marks = 0
 
   constructor(private readonly log: Log) {}
@@ -44,6 +45,7 @@ export class Groups {
   private begin(line: number, name: string, began: number): void {
     const parent = this.open
     this.open = { start: line, end: Infinity, name, parent, depth: parent ? parent.depth + 1 : 0, began, took: NaN }
+    this.going.set(name, (this.going.get(name) ?? 0) + 1)
     this.list.push(this.open)
     this.at.set(line, this.open)
   }
@@ -51,16 +53,16 @@ export class Groups {
   private finish(line: number, name: string, time: number, keepOpen: boolean): void {
     const bare = this.log.text(line) === ''
     if (bare && !this.ends.has(line)) this.ends.push(line) // a line may end several
-    let group = this.open
-    while (group && group.name !== name) group = group.parent
-    if (!group) return // an end without its beginning
-    for (let g = this.open; g; g = g.parent) {
+    if (!this.going.get(name)) return // an end without its beginning
+    let g: Group
+    do {
+      g = this.open!
       g.end = bare ? line : line - 1
       g.took = time - g.began
       if (keepOpen && !this.chosen.has(g.start)) this.chosen.set(g.start, true)
-      if (g === group) break
-    }
-    this.open = group.parent
+      this.going.set(g.name, this.going.get(g.name)! - 1)
+      this.open = g.parent
+    } while (g.name !== name)
   }
 
   of(line: number): Group | undefined { return this.at.get(line) }
@@ -111,7 +113,7 @@ export class Groups {
     const all: [number, number][] = []
     for (let i = 0; i < this.ends.count; i++) all.push([this.ends.lineAt(i), this.ends.lineAt(i)])
     for (const g of this.list) {
-      if (g.end > g.start && !this.isOpen(g)) all.push([g.start + 1, Math.min(g.end, this.log.count - 1)])
+      if (g.end > g.start && !this.isOpen(g)) all.push([g.start + 1, g.end])
     }
     return joined(all)
   }

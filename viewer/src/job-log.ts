@@ -27,10 +27,11 @@ const page = 'document' in globalThis // else it is the worker for searches
 const Base = page ? HTMLElement : (class {} as typeof HTMLElement)
 
 export class JobLog extends Base {
-  static readonly observedAttributes = ['src', 'theme']
+  static readonly observedAttributes = ['src', 'theme', 'credentials']
   headers: Record<string, string> = {}
   private app: App | null = null
   private told = ''
+  private renewing = false
 
   constructor() {
     super()
@@ -38,7 +39,7 @@ export class JobLog extends Base {
   }
 
   connectedCallback(): void {
-    this.open()
+    this.renew()
     this.keyTarget.addEventListener('keydown', this.key)
   }
 
@@ -49,7 +50,18 @@ export class JobLog extends Base {
 
   attributeChangedCallback(name: string): void {
     if (name === 'theme') this.app?.repaint()
-    else if (this.isConnected) this.open()
+    else this.renew()
+  }
+
+  // What changes at once opens one stream: an element of a page that is read is
+  // told of each attribute, and then that it is there.
+  private renew(): void {
+    if (this.renewing) return
+    this.renewing = true
+    queueMicrotask(() => {
+      this.renewing = false
+      if (this.isConnected) this.open()
+    })
   }
 
   private get keyTarget(): EventTarget { return this.hasAttribute('page') ? document : this }

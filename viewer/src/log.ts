@@ -5,12 +5,11 @@ import { ERROR, ranks, type Event } from './event.ts'
 import { isPlain, linesOf, type Mark } from './lines.ts'
 import { Listed } from './rows.ts'
 
-const SIZE = 1024 // lines of a chunk
+export const SIZE = 1024 // lines of a chunk
 
 const LOWEST = -(2n ** 63n), HIGHEST = 2n ** 63n
 
 export const TRUNCATED = 1 // more of the message was not read
-export const CONTINUED = 2 // not the first line of its event
 
 export interface Chunk {
   text: string[] | string // an array while it is filled, then lines joined by LF
@@ -46,7 +45,7 @@ export class Log {
     const lines = linesOf(e.message)
     lines.forEach((line, i) => {
       for (const mark of line.marks) this.mark(mark, e)
-      this.push(line.text, e, (i > 0 ? CONTINUED : 0) | (e.truncated && i === lines.length - 1 ? TRUNCATED : 0))
+      this.push(line.text, e, e.truncated && i === lines.length - 1 ? TRUNCATED : 0)
     })
   }
 
@@ -89,15 +88,15 @@ export class Log {
     return c.text.slice(at ? c.ends[at - 1]! + 1 : 0, c.ends[at])
   }
 
-  /** Lines joined by LF, to the end of a chunk or to the end of all. */
-  joined(from: number, to: number): string {
+  /** Lines joined by LF, in parts as they are kept; to the end of a chunk or to the end of all. */
+  parts(from: number, to: number): string[] {
     const parts: string[] = []
     for (; from < to; from = (Math.floor(from / SIZE) + 1) * SIZE) {
       const c = this.chunks[Math.floor(from / SIZE)]!, at = from % SIZE
       if (typeof c.text !== 'string') parts.push(c.text.slice(at, at + to - from).join('\n'))
       else parts.push(at ? c.text.slice(c.ends[at - 1]! + 1) : c.text)
     }
-    return parts.join('\n')
+    return parts
   }
 
   /** The length of a line's text, escapes included. */

@@ -18,10 +18,11 @@ export class Overlay {
     this.toasted = setTimeout(() => { toast.hidden = true }, 2500)
   }
 
-  loading(lines: number): void {
+  loading(lines: number, again: () => void): void {
     const { note } = this.shell
     note.hidden = lines === 0
-    note.textContent = lines < 0 ? 'the lines before could not be read' : `reading the whole log: ${number(lines)} lines`
+    if (lines >= 0) note.textContent = `reading the whole log: ${number(lines)} lines`
+    else note.replaceChildren('the lines before could not be read ', h('button', { class: 'again', onclick: again }, 'try again'))
   }
 
   /** The log was read anew, and may lack lines that were shown; show brings the place, if there is one. */
@@ -53,6 +54,7 @@ export class Overlay {
 
 function reason(filtered: boolean, state: State): string {
   if (state.kind === 'refused') return state.reason || `The server refuses, with status ${state.status}.`
+  if (state.kind === 'reconnecting' && state.reason) return state.reason
   if (state.kind === 'expired') return 'Access has expired. Open the page anew, with a fresh link or after logging in.'
   if (filtered) return 'No line is of this severity.'
   if (state.kind === 'complete') return 'The job ended without a line.'

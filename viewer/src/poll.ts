@@ -1,5 +1,6 @@
 // Asks for the recent jobs, as long as somebody looks at them.
 
+import { said } from './said.ts'
 import { jobsOf, type Job } from './recent.ts'
 
 export interface Sink {
@@ -44,7 +45,7 @@ export class Poll {
   /** Why there is no answer; empty if there is one. */
   private async answer(): Promise<string> {
     const response = await fetch(this.url, { signal: AbortSignal.timeout(PATIENCE) })
-    if (!response.ok) return (await response.text()).trim().slice(0, 200) || `the server answers with status ${response.status}`
+    if (!response.ok) return await said(response) || `the server answers with status ${response.status}`
     const jobs = jobsOf(await response.json())
     this.sink.jobs(jobs, Date.parse(response.headers.get('Date') ?? '') || Date.now())
     return ''

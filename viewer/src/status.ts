@@ -39,8 +39,9 @@ export class Status {
 
   /** What the job's state is called: without word from the server, by whether there are lines. */
   name(lines: number): string {
-    if (this.state.kind === 'refused' && !lines) return 'unavailable'
-    return this.job || (this.over ? 'ended' : this.state.kind === 'connecting' && !lines ? 'connecting' : lines ? 'running' : 'queued')
+    const { kind } = this.state
+    if (!lines && (kind === 'refused' || kind === 'reconnecting' && !this.job)) return 'unavailable'
+    return this.job || (this.over ? 'ended' : kind === 'connecting' && !lines ? 'connecting' : lines ? 'running' : 'queued')
   }
 
   show(lines: number, first: number, last: number, now: number): void {
@@ -48,12 +49,14 @@ export class Status {
     set(this.badge, name)
     this.badge.dataset.mood = name === 'queued' || name === 'connecting' || name === 'unavailable' ? 'queued' : moodOf(this.job, this.over)
     set(this.elapsed, duration((this.over ? last : now) - first))
-    set(this.link, this.state.kind === 'refused' && !lines ? '' : this.connection())
+    set(this.link, this.connection(lines > 0))
+    this.link.title = this.link.textContent!
     this.link.dataset.kind = this.state.kind
     this.retry.hidden = !['reconnecting', 'expired', 'refused'].includes(this.state.kind)
   }
 
-  private connection(): string {
+  // Without a line, reasons are where lines would be.
+  private connection(reasons: boolean): string {
     const s = this.state
     switch (s.kind) {
       case 'connecting': return 'connecting…'
@@ -61,11 +64,11 @@ export class Status {
       case 'waiting': return 'live; the database does not answer'
       case 'reconnecting': {
         const seconds = Math.max(0, Math.ceil((s.until - Date.now()) / 1000))
-        return `reconnecting in ${seconds} s` + (s.reason ? `: ${s.reason}` : '')
+        return `reconnecting in ${seconds} s` + (reasons && s.reason ? `: ${s.reason}` : '')
       }
       case 'complete': return 'complete'
       case 'expired': return 'access expired'
-      case 'refused': return s.reason || `refused with status ${s.status}`
+      case 'refused': return reasons ? s.reason || `refused with status ${s.status}` : ''
     }
   }
 }

@@ -4,6 +4,7 @@
 import { Parser, type Listener } from './sse.ts'
 import { eventOf, type Event } from './event.ts'
 import { Budget } from './pause.ts'
+import { said } from './said.ts'
 
 export type State =
   | { kind: 'connecting' | 'live' | 'waiting' | 'expired' }
@@ -27,18 +28,27 @@ export interface Options {
   credentials?: RequestCredentials
 }
 
-const SILENCE = 45_000 // three heartbeats, unless the server has others
+const SILENCE = 45_000 // at least
+const HEARTBEATS = 3
+const LONGEST_SILENCE = 600_000
 const LONGEST = 30_000
+const LOGIN = 'What answers is no log: a page to log in, perhaps.'
+
+// What asks for a login answers with a page, and 200.
+const isStream = (r: Response) => /^text\/event-stream\b/i.test(r.headers.get('Content-Type') ?? '')
 
 export class Stream {
   cursor = ''
   private retry = 2000
   private failures = 0
-  private reason = ''
+  private reason = '' // that the server told
+  private silent = '' // why it tells nothing, as far as a browser knows
   private over = false
   private stopped = false
   private bye = false
+  private met = false // it has answered
   private heard = 0
+  private quiet = 0 // before what was heard last
   private silence = SILENCE
   private abort = new AbortController()
   private wake = () => {}
@@ -75,12 +85,12 @@ export class Stream {
   private async connect(): Promise<void> {
     this.abort = new AbortController()
     this.bye = false
-    this.reason = ''
+    this.reason = this.silent = ''
     this.sink.state({ kind: 'connecting' })
     this.heard = Date.now()
     const watchdog = setInterval(() => this.watch(), 5000)
     try {
-      await this.answer(await fetch(this.address(), this.request()))
+      await this.answer(await this.ask())
     } catch {
       // The network, or the watchdog: it is tried again.
     } finally {
@@ -88,12 +98,37 @@ export class Stream {
     }
   }
 
+  // No browser tells a page why it gets no answer. If there was one before, its
+  // origin is not the reason.
+  private async ask(): Promise<Response> {
+    const url = this.address()
+    try {
+      const response = await fetch(url, this.request())
+      this.met = true
+      return response
+    } catch (error) {
+      const origin = new URL(url).origin === location.origin ? '' : ', or lets no page of this origin read the log'
+      if (!this.met) this.silent = 'the server does not answer' + origin
+      throw error
+    }
+  }
+
   // A connection that is dead without word. If it was none, the server is of
   // fewer words than thought.
   private watch(): void {
     if (Date.now() - this.heard <= this.silence) return
-    this.silence = Math.min(this.silence * 2, 600_000)
+    this.bear(this.silence * 2)
     this.abort.abort()
+  }
+
+  private bear(silence: number): void {
+    this.silence = Math.min(Math.max(silence, SILENCE), LONGEST_SILENCE)
+  }
+
+  // What is said on a silent connection tells how often that is.
+  private heartbeat(text: string): void {
+    this.bear(this.quiet * HEARTBEATS)
+    this.sink.state({ kind: text === 'waiting' ? 'waiting' : 'live' })
   }
 
   private address(): string {
@@ -114,15 +149,19 @@ export class Stream {
     const date = Date.parse(response.headers.get('Date') ?? '')
     if (date) this.sink.clock(date)
     if (response.status === 204) return this.end({ kind: 'complete', state: '' })
-    if (response.ok && response.body) return this.read(response.body)
-    const reason = (await response.text()).trim().slice(0, 500)
+    if (response.ok && response.body) return isStream(response) ? this.read(response.body) : this.keptOut(response.status, LOGIN)
+    const reason = await said(response)
     const { status } = response
     if (status === 429 || status >= 500) {
       const after = Number(response.headers.get('Retry-After'))
       if (after > 0) this.retry = after * 1000
       this.reason = reason
-    } else if (status === 401 && this.cursor) this.end({ kind: 'expired' })
+    } else if (status === 401) this.keptOut(status, reason)
     else this.end({ kind: 'refused', status, reason })
+  }
+
+  private keptOut(status: number, reason: string): void {
+    this.end(this.cursor ? { kind: 'expired' } : { kind: 'refused', status, reason })
   }
 
   private async read(body: ReadableStream<Uint8Array>): Promise<void> {
@@ -132,7 +171,8 @@ export class Stream {
     for (;;) {
       const { done, value } = await reader.read()
       if (done) break
-      this.heard = Date.now()
+      this.quiet = Date.now() - this.heard
+      this.heard += this.quiet
       parser.push(value)
       this.sink.flush()
       if (this.over) return
@@ -151,7 +191,7 @@ export class Stream {
   private readonly listener: Listener = {
     id: (id) => { this.cursor = id },
     retry: (ms) => { this.retry = ms },
-    comment: (text) => this.sink.state({ kind: text === 'waiting' ? 'waiting' : 'live' }),
+    comment: (text) => this.heartbeat(text),
     event: (name, data) => {
       if (this.over) return
       try {
@@ -198,7 +238,7 @@ export class Stream {
   private wait(): Promise<void> {
     const base = Math.min(this.retry * 1.5 ** this.failures++, Math.max(LONGEST, this.retry))
     const ms = this.bye || this.reason ? base * (1 + 0.2 * Math.random()) : base * (0.5 + Math.random())
-    this.sink.state({ kind: 'reconnecting', until: Date.now() + ms, reason: this.reason })
+    this.sink.state({ kind: 'reconnecting', until: Date.now() + ms, reason: this.reason || this.silent })
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms)
       this.wake = () => {
