@@ -108,8 +108,8 @@ type look struct {
 	Hosts []string `json:"hosts,omitempty"`
 	// expected are problems that are none.
 	expected *regexp.Regexp
-	Touch  bool `json:"touch,omitempty"` // by fingers, on a phone
-	Still  bool `json:"still,omitempty"` // nothing is to move
+	Touch    bool `json:"touch,omitempty"` // by fingers, on a phone
+	Still    bool `json:"still,omitempty"` // nothing is to move
 }
 
 // open shows an address, until the test or its part ends; then nothing must
@@ -132,7 +132,9 @@ func (b *browser) open(t *testing.T, address string, looks ...look) {
 	})
 }
 
-func (l look) expects(problem string) bool { return l.expected != nil && l.expected.MatchString(problem) }
+func (l look) expects(problem string) bool {
+	return l.expected != nil && l.expected.MatchString(problem)
+}
 
 // offline is what Chromium says of a server that is killed.
 var offline = regexp.MustCompile(`^Failed to load resource: net::ERR_`)

@@ -14,7 +14,7 @@ func viewColours(t *testing.T, v *viewer) {
 	for _, severity := range []string{"info", "debug", "notice", "warn", "error", "critical"} {
 		v.exec(t, insertEvent, job, severity, severity, eventTime)
 	}
-	v.exec(t, insertEvent, job, "\x1b[31mred\x1b[32mgreen\x1b[94mblue\x1b[0;1mbold\x1b[0;3;4mlean\x1b[0;44mbehind\x1b[0;7minverse\x1b[0;38;2;200;0;200mown", "info", eventTime)
+	v.exec(t, insertEvent, job, "\x1b[31mred\x1b[32mgreen\x1b[94mblue\x1b[0;1mbold\x1b[0;3;4mlean\x1b[0;41mbehind\x1b[0;7minverse\x1b[0;38;2;200;0;200mown", "info", eventTime)
 	v.show(t, job)
 	v.awaitCount(t, 7)
 	var light, dark colours
@@ -93,8 +93,8 @@ func (c colours) check(t *testing.T, where string) {
 			t.Errorf("%s: %s is %q, want %q", where, name, got, style)
 		}
 	}
-	if behind := c.Spans["behind"].Behind; behind[2] <= behind[0] || behind[2] <= behind[1] {
-		t.Errorf("%s: behind blue is %v", where, behind)
+	if behind := c.Spans["behind"].Behind; behind[0] <= behind[1] || behind[0] <= behind[2] {
+		t.Errorf("%s: behind red is %v", where, behind)
 	}
 	if c.Spans["inverse"].Behind != info.Text {
 		t.Errorf("%s: behind what is inverse is %v, want %v", where, c.Spans["inverse"].Behind, info.Text)
@@ -112,7 +112,7 @@ func viewSettings(t *testing.T, v *viewer) {
 	v.exec(t, insertEvent, job, strings.Repeat("0", 500)+"needle", "info", eventAt)
 	v.show(t, job)
 	v.awaitCount(t, 7)
-	const never = `'', '', '', '', '', '', ''`
+	const never = `'none', 'none', 'none', 'none', 'none', 'none', 'none'`
 	v.awaitTimes(t, "off", never)
 	v.press(t, "t")
 	const absolute = `at(0), at(61500), at(7260250), at(-500), at(4877), '', at(0)`
@@ -149,7 +149,7 @@ func (v *viewer) awaitTimes(t *testing.T, kind, want string) {
 	t.Helper()
 	v.await(t, `frame().then(() => {
 		const at = (ms) => new Date(%d + ms).toLocaleTimeString('sv') + '.' + String((%[1]d + ms) %% 1000).padStart(3, '0')
-		const want = [%[2]s], cells = $$('.row .t'), is = cells.map((c) => getComputedStyle(c).display === 'none' ? '' : c.textContent)
+		const want = [%[2]s], cells = $$('.row .t'), is = cells.map((c) => getComputedStyle(c).display === 'none' ? 'none' : c.textContent)
 		if (is.join('|') !== want.join('|')) throw new Error('the times are ' + is.join('|') + ', and not ' + want.join('|'))
 		const { title, ariaPressed } = $('[aria-label="Times: %[3]s"]')
 		return title === 'Times: %[3]s (t)' && ariaPressed === '%[4]t' && cells[1].title === new Date(%[1]d + 61500).toISOString()

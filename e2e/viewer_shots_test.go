@@ -76,10 +76,6 @@ func TestViewerScenes(t *testing.T) {
 	t.Parallel()
 	a, s := onSQLite(t, config{})
 	(&viewer{app: a}).addScenery(t)
-	axe, err := os.ReadFile("node_modules/axe-core/axe.min.js")
-	if err != nil {
-		t.Fatal(err)
-	}
 	folder := *shotsFlag
 	if folder == "" {
 		folder = t.ArtifactDir()
@@ -98,7 +94,7 @@ func TestViewerScenes(t *testing.T) {
 					if scene.name == "failed-light" && *shownFlag != "" {
 						v.call(t, "screenshot", *shownFlag)
 					}
-					v.isAccessible(t, string(axe))
+					v.isAccessible(t)
 				})
 			}
 		})
@@ -125,9 +121,13 @@ func (v *viewer) addScenery(t *testing.T) {
 }
 
 // isAccessible lets axe look at the page.
-func (v *viewer) isAccessible(t *testing.T, axe string) {
+func (v *viewer) isAccessible(t *testing.T) {
 	t.Helper()
-	v.call(t, "evaluate", axe)
+	axe, err := os.ReadFile("node_modules/axe-core/axe.min.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.call(t, "evaluate", string(axe))
 	var report struct {
 		Passes     int
 		Violations []string
