@@ -130,7 +130,9 @@ func (b *browser) open(t *testing.T, address string, looks ...look) {
 	})
 }
 
-func (l look) expects(problem string) bool { return l.expected != nil && l.expected.MatchString(problem) }
+func (l look) expects(problem string) bool {
+	return l.expected != nil && l.expected.MatchString(problem)
+}
 
 // offline is what Chromium says of a server that is killed.
 var offline = regexp.MustCompile(`^Failed to load resource: net::ERR_`)
