@@ -33,8 +33,16 @@ func unsent(u *url.URL) bool {
 	return u.Port() != "" && u.Port() == own || strings.Contains(u.Host, "*") || strings.ToLower(u.Host) != u.Host
 }
 
-// allow lets the page that asks read the response, if its origin is allowed.
-func (c cors) allow(w http.ResponseWriter, r *http.Request) bool {
+// allow lets the page that asks read the response, and when it was made and when
+// to come again, if its origin is allowed.
+func (c cors) allow(w http.ResponseWriter, r *http.Request) {
+	if c.admit(w, r) {
+		w.Header().Set("Access-Control-Expose-Headers", "Date, Retry-After")
+	}
+}
+
+// admit names the origin of the page that asks, if it is allowed.
+func (c cors) admit(w http.ResponseWriter, r *http.Request) bool {
 	if len(c) == 0 {
 		return false
 	}
@@ -51,7 +59,7 @@ func (c cors) allow(w http.ResponseWriter, r *http.Request) bool {
 // preflight answers a browser that asks whether it may ask. It returns false if
 // the request is none of that kind, or of a foreign origin.
 func (c cors) preflight(w http.ResponseWriter, r *http.Request) bool {
-	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" || !c.allow(w, r) {
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" || !c.admit(w, r) {
 		return false
 	}
 	w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD")

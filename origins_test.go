@@ -76,7 +76,8 @@ func TestOrigins(t *testing.T) {
 		st := s.get(t, "/jobs/job/logs", append(c.headers, "Cookie", "a=b", "Authorization", "Basic eDp5")...)
 		credentials := map[bool]string{true: "true"}[c.allowed != ""]
 		if st.status != 200 || messages(st.rest()) != "0" || st.header.Get("Access-Control-Allow-Origin") != c.allowed ||
-			st.header.Get("Access-Control-Allow-Credentials") != credentials || st.header.Get("Vary") != "Origin" {
+			st.header.Get("Access-Control-Allow-Credentials") != credentials || st.header.Get("Vary") != "Origin" ||
+			st.header.Get("Access-Control-Expose-Headers") != map[bool]string{true: "Date, Retry-After"}[c.allowed != ""] {
 			t.Errorf("%s: %d %v", name, st.status, st.header)
 		}
 	}

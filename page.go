@@ -102,7 +102,7 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 
 func (p *Page) servePage(w http.ResponseWriter, r *http.Request, id string) {
 	source := strings.Replace(p.Logs, segmentID, url.PathEscape(id), 1)
-	f, policy := embedded.Page(source, p.origin)
+	f, policy := embedded.Page(pattern(p.Path).after(), source, p.origin)
 	serveShell(w, r, f, policy)
 }
 

@@ -37,6 +37,9 @@ func TestPage(t *testing.T) {
 			t.Errorf("the policy does not allow the page's %s", tag)
 		}
 	}
+	if !strings.Contains(body, "<code>/logs?format=text</code>") {
+		t.Error("without scripts, the page does not tell where the log is")
+	}
 	m := scriptTag.FindStringSubmatch(body)
 	if m == nil || !strings.Contains(policy, "'"+m[2]+"'") {
 		t.Fatalf("the script is %q in\n%s", m, body)
@@ -87,13 +90,37 @@ func TestPageFiles(t *testing.T) {
 
 // TestPageLogs has logs that are elsewhere.
 func TestPageLogs(t *testing.T) {
-	s := newSite(t, "", "jobs_viewer {\n logs https://logs.example.com/jobs/{id}/logs\n}")
+	s := newSite(t, "", "jobs_viewer {\n logs https://logs.example.com/jobs/{id}/logs?a=b\n}")
 	st := s.get(t, "/jobs/%22%3E%3Cscript%3E", "Accept-Encoding", "gzip") // it is made for the request, and not compressed
-	if body := st.rest(); !strings.Contains(body, `<meta name="job-log-src" content="https://logs.example.com/jobs/%22%3E%3Cscript%3E/logs">`) {
+	body := st.rest()
+	if !strings.Contains(body, `<meta name="job-log-src" content="https://logs.example.com/jobs/%22%3E%3Cscript%3E/logs?a=b">`) {
 		t.Errorf("the page is\n%s", body)
+	}
+	if !strings.Contains(body, `<a href="https://logs.example.com/jobs/%22%3E%3Cscript%3E/logs?a=b&amp;format=text">`) {
+		t.Errorf("without scripts, the page is\n%s", body)
 	}
 	if policy := st.header.Get("Content-Security-Policy"); !strings.HasSuffix(policy, "connect-src 'self' https://logs.example.com") {
 		t.Errorf("the policy is %q", policy)
+	}
+}
+
+// TestPagePlace has pages whose paths go on after the job's id: they are told
+// by how much, and are the same for every job.
+func TestPagePlace(t *testing.T) {
+	s := newSite(t, "", "jobs_viewer {\n path /builds/{id}/view/\n}\njobs_viewer")
+	st := s.get(t, "/builds/7/view/")
+	body, tag := st.rest(), st.header.Get("ETag")
+	if !strings.Contains(body, `<meta name="job-log-after" content="1">`) {
+		t.Errorf("the page is\n%s", body)
+	}
+	if other := s.get(t, "/builds/%3Cimg%3E/view/"); other.header.Get("ETag") != tag || other.rest() != body {
+		t.Errorf("that of another job has %v, want %s", other.header, tag)
+	}
+	if small := s.get(t, "/builds/7/view/", "Accept-Encoding", "gzip"); small.header.Get("Content-Encoding") != "gzip" {
+		t.Errorf("compressed, the page has %v", small.header)
+	}
+	if last := s.get(t, "/jobs/7"); last.header.Get("ETag") == tag || strings.Contains(last.rest(), "job-log-after") {
+		t.Error("a page whose path ends with the id is told otherwise")
 	}
 }
 

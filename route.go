@@ -57,6 +57,12 @@ func (p pattern) match(r *http.Request) (job string, ok bool) {
 	return job, true
 }
 
+// after is how many segments follow the job's id, but for an empty one.
+func (p pattern) after() int {
+	_, rest, _ := strings.Cut(string(p), "/"+segmentID)
+	return strings.Count(strings.TrimSuffix(rest, "/"), "/")
+}
+
 // possible reports whether a job can have this id.
 func possible(id string) bool {
 	return id != "" && len(id) <= maxJobID && utf8.ValidString(id) && strings.IndexFunc(id, unicode.IsControl) < 0

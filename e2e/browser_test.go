@@ -108,6 +108,8 @@ type look struct {
 	Hosts []string `json:"hosts,omitempty"`
 	// expected are problems that are none.
 	expected *regexp.Regexp
+	Touch  bool `json:"touch,omitempty"` // by fingers, on a phone
+	Still  bool `json:"still,omitempty"` // nothing is to move
 }
 
 // open shows an address, until the test or its part ends; then nothing must
@@ -199,6 +201,25 @@ func (b *browser) press(t *testing.T, keys ...string) {
 func (b *browser) click(t *testing.T, element string) {
 	t.Helper()
 	b.call(t, "click", element)
+}
+
+// hover moves the mouse onto an element.
+func (b *browser) hover(t *testing.T, element string) {
+	t.Helper()
+	b.call(t, "hover", element)
+}
+
+// tap touches an element with a finger.
+func (b *browser) tap(t *testing.T, element string) {
+	t.Helper()
+	b.call(t, "tap", element)
+}
+
+// clipboard is what was copied.
+func (b *browser) clipboard(t *testing.T) (text string) {
+	t.Helper()
+	b.eval(t, &text, "navigator.clipboard.readText()")
+	return text
 }
 
 // numbers are the numbers of the rows that can be seen in whole.

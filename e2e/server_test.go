@@ -69,6 +69,10 @@ const caddyfile = `
 	jobs_viewer {
 		index
 	}
+	jobs_viewer {
+		path /builds/{id}/view
+		logs /jobs/{id}/logs
+	}
 }
 http://localhost:%[4]s {
 	bind fd/3

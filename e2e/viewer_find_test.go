@@ -52,7 +52,7 @@ func viewSearch(t *testing.T, v *viewer) {
 	v.awaitFound(t, "3 of 100", 2500, "Needle")
 	v.press(t, "N", "N", "N")
 	v.awaitFound(t, "100 of 100", 99_500, "Needle")
-	v.log(t, job, 1, "the last needle")
+	v.log(t, job, 1, "the last needle: %d")
 	v.awaitText(t, ".hits", "100 of 101")
 	v.press(t, "n")
 	v.awaitFound(t, "101 of 101", lines+1, "needle")
@@ -62,6 +62,7 @@ func viewSearch(t *testing.T, v *viewer) {
 	v.click(t, `$('[aria-label*="Regular expression"]')`)
 	v.search(t, `Needle \d*7500$`)
 	v.awaitFound(t, "1 of 10", 7500, "Needle 7500")
+	v.awaitOnlyLast(t, `[aria-label*="Match case"]`)
 	v.search(t, "(")
 	v.await(t, `$('.search').classList.contains('error') && $('input').getAttribute('aria-invalid') === 'true'`)
 	v.search(t, "no such line")
@@ -70,6 +71,21 @@ func viewSearch(t *testing.T, v *viewer) {
 	if v.eval(t, &rows, "$$('.row').length"); rows > 200 {
 		t.Errorf("%s: %d rows are elements, want no more than can be seen", v.engine, rows)
 	}
+}
+
+// awaitOnlyLast switches something about a search that is under way, again and
+// again: what the ones before find is no part of what the last one does.
+func (v *viewer) awaitOnlyLast(t *testing.T, toggle string) {
+	t.Helper()
+	v.search(t, `needle \d*7500$|needle:`)
+	v.awaitText(t, ".hits", "1 of 1")
+	v.eval(t, new(bool), `(() => {
+		for (let i = 0; i < 5; i++) $(%q).click()
+		return true
+	})()`, toggle)
+	v.awaitText(t, ".hits", "11 of 11") // the last, where the reader is
+	v.press(t, "Escape", "n", "n")
+	v.awaitFound(t, "2 of 11", 17_500, "Needle 17500")
 }
 
 // viewFilter shows lines by severity, live.

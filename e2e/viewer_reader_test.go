@@ -32,6 +32,14 @@ func viewFollow(t *testing.T, v *viewer) {
 	v.awaitLast(t, 250)
 	v.log(t, job, 30, "and on %d")
 	v.awaitLast(t, 280)
+	for i, height := range []int{900, 500, 850} {
+		v.call(t, "resize", 1000, height)
+		v.await(t, `innerHeight === %d`, height)
+		v.awaitLast(t, 280+i)
+		v.awaitFollowing(t, true)
+		v.log(t, job, 1, "in another window %d")
+		v.awaitLast(t, 281+i)
+	}
 	v.setState(t, job, "completed")
 	v.awaitState(t, "completed", "complete")
 }
@@ -126,6 +134,28 @@ func viewEnd(t *testing.T, v *viewer) {
 	v.awaitState(t, "failed", "complete")
 	v.await(t, `$('.badge').dataset.mood === 'bad'`)
 	v.awaitText(t, ".empty", "The job ended without a line.")
+}
+
+// viewRefused has the history refused, as by a proxy in between, until the reader
+// has it tried again.
+func viewRefused(t *testing.T, v *viewer) {
+	const job = "refused"
+	v.addJob(t, job)
+	v.log(t, job, 2500, "line %d")
+	v.show(t, job)
+	v.awaitLine(t, 2500, "line 2499")
+	v.await(t, `(window.allowed = window.fetch, window.fetch = (to, how) =>
+		to.includes('follow=false') ? Promise.resolve(new Response('no', { status: 403 })) : allowed(to, how), true)`)
+	v.await(t, `(document.querySelector('job-log').setAttribute('src', %q), true)`, "/jobs/"+job+"/logs")
+	v.awaitState(t, "running", "live")
+	v.awaitText(t, ".note button", "try again")
+	v.log(t, job, 1, "one more %d")
+	v.await(t, `$$('.row .m').some((m) => m.textContent === 'one more 0')`)
+	v.await(t, `(window.fetch = allowed, true)`)
+	v.call(t, "click", `$('.note button')`)
+	v.awaitLine(t, 2501, "one more 0")
+	v.await(t, `$('.note').hidden`)
+	v.isWhole(t, job)
 }
 
 // viewDownloads saves the log as text and as NDJSON: to the byte what curl gets.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +46,17 @@ func viewHostile(t *testing.T, v *viewer) {
 	v.await(t, `(location.hash = '#L1"><img src=x onerror=alert(11)>') && frame().then(() => true)`)
 	v.setState(t, job, "failed")
 	v.awaitState(t, "failed", "complete")
+	v.harmless(t)
+}
+
+// viewPlace opens a page whose path does not end with the job's id.
+func viewPlace(t *testing.T, v *viewer) {
+	job := payloads[1] + "/100%"
+	v.addJob(t, job)
+	v.log(t, job, 1, "line %d")
+	v.browser.open(t, v.s.http+"/builds/"+url.PathEscape(job)+"/view")
+	v.awaitState(t, "running", "live")
+	v.await(t, `document.querySelector('h1').textContent === %q && document.title === %q`, job, job+" · running")
 	v.harmless(t)
 }
 

@@ -22,29 +22,52 @@ func TestViewer(t *testing.T) {
 			t.Parallel()
 			a, s := onSQLite(t, config{binary: plainCaddy, jobs: "poll_interval 50ms"})
 			v := &viewer{a, newBrowser(t, engine), s}
-			for _, test := range []struct {
-				name string
-				run  func(t *testing.T, v *viewer)
-			}{
-				{"live", viewLive},
-				{"resume", viewResume},
-				{"hostile", viewHostile},
-				{"policy", viewPolicy},
-				{"end", viewEnd},
-				{"follow", viewFollow},
-				{"keys", viewKeys},
-				{"downloads", viewDownloads},
-				{"search", viewSearch},
-				{"filter", viewFilter},
-				{"links", viewLinks},
-				{"index", viewIndex},
-				{"index keys", viewIndexKeys},
-				{"index hostile", viewIndexHostile},
-			} {
-				t.Run(test.name, func(t *testing.T) { test.run(t, v) })
+			for _, test := range readings {
+				if test.only == "" || test.only == engine {
+					t.Run(test.name, func(t *testing.T) { test.run(t, v) })
+				}
 			}
 		})
 	}
+}
+
+// readings are what readers do.
+var readings = []struct {
+	name string
+	run  func(t *testing.T, v *viewer)
+	only string // the browser that can be asked to be so
+}{
+	{"live", viewLive, ""},
+	{"turn", viewTurn, ""},
+	{"resume", viewResume, ""},
+	{"hostile", viewHostile, ""},
+	{"place", viewPlace, ""},
+	{"policy", viewPolicy, ""},
+	{"end", viewEnd, ""},
+	{"refused", viewRefused, ""},
+	{"follow", viewFollow, ""},
+	{"keys", viewKeys, ""},
+	{"downloads", viewDownloads, ""},
+	{"search", viewSearch, ""},
+	{"filter", viewFilter, ""},
+	{"links", viewLinks, ""},
+	{"index", viewIndex, ""},
+	{"index keys", viewIndexKeys, ""},
+	{"index hostile", viewIndexHostile, ""},
+	{"truncated", viewTruncated, ""},
+	{"gap", viewGap, ""},
+	{"copy", viewCopy, ""},
+	{"groups", viewGroups, ""},
+	{"groups live", viewGroupsLive, ""},
+	{"colours", viewColours, ""},
+	{"settings", viewSettings, ""},
+	{"urls", viewURLs, ""},
+	{"touch", viewTouch, "chromium"},
+	{"tapped", viewTapped, "chromium"},
+	{"still", viewStill, "chromium"},
+	{"spoken", viewSpoken, ""},
+	{"rows", viewRows, ""},
+	{"focus", viewFocus, ""},
 }
 
 // show opens the page of a job.
@@ -96,6 +119,24 @@ func viewLive(t *testing.T, v *viewer) {
 	if at := v.numbers(t); at[len(at)-1] != 203 {
 		t.Errorf("the reader sees %v, want the end", at)
 	}
+	v.setState(t, job, "completed")
+	v.awaitState(t, "completed", "complete")
+	v.isWhole(t, job)
+}
+
+// viewTurn sees a job's turn come, once with a line and once without.
+func viewTurn(t *testing.T, v *viewer) {
+	const job = "turn"
+	v.addJob(t, job)
+	v.setState(t, job, "queued")
+	v.log(t, job, 1, "queued %d")
+	v.show(t, job)
+	v.awaitState(t, "queued", "live")
+	v.setState(t, job, "pending")
+	v.log(t, job, 1, "place in the queue: %d")
+	v.awaitState(t, "pending", "live")
+	v.setState(t, job, "running")
+	v.awaitState(t, "running", "live")
 	v.setState(t, job, "completed")
 	v.awaitState(t, "completed", "complete")
 	v.isWhole(t, job)

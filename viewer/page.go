@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"html"
 	"path"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -21,14 +22,37 @@ func (f *File) Hashed(name string) string {
 	return strings.TrimSuffix(name, ending) + "." + f.Hash + ending
 }
 
-// shell is the page but for where its log is, and the policy that it is served
-// with: nothing but its own scripts, by their hashes, and streams of origins.
+// shell is the page of paths that end with the job's id, but for where its log
+// is, and the policy that it is served with: nothing but its own scripts, by
+// their hashes, and streams of origins.
 var shell = sync.OnceValues(func() (f *File, policy string) {
 	text, script, style := inlined(page)
 	log := Files()["job-log.js"]
 	text = strings.Replace(text, `src="job-log.js"`, `src="`+Dir+log.Hashed("job-log.js")+`" integrity="`+log.Integrity+`"`, 1)
 	return compressed(".html", []byte(text)), policyOf("'"+log.Integrity+"' "+script, style, "job-log; worker-src 'self'")
 })
+
+// shells are the pages of other paths, by how many segments follow the id.
+var shells sync.Map
+
+// place is the page of paths in which that many segments follow the id.
+func place(after int) *File {
+	f, _ := shell()
+	if after == 0 {
+		return f
+	}
+	if f, ok := shells.Load(after); ok {
+		return f.(*File)
+	}
+	made, _ := shells.LoadOrStore(after, compressed(".html", told(f.Plain, "after", strconv.Itoa(after))))
+	return made.(*File)
+}
+
+// told is a page that is told something.
+func told(page []byte, name, value string) []byte {
+	meta := `<meta name="job-log-` + name + `" content="` + html.EscapeString(value) + `">` + "\n<title>"
+	return bytes.Replace(page, []byte("<title>"), []byte(meta), 1)
+}
 
 // Index is the page of recent jobs, and its Content-Security-Policy. It asks for
 // them at recent.json in its Dir.
@@ -58,17 +82,31 @@ func policyOf(scripts, styles, types string) string {
 		"require-trusted-types-for 'script'; trusted-types " + types + "; connect-src 'self'"
 }
 
-// Page is the page, and its Content-Security-Policy. source is where the log is;
-// empty if it is at the page's address with /logs after it. origin is that of
-// the source; empty if it is the page's. A page with a source is made for the
-// request, and is not compressed: that would take longer than to send it.
-func Page(source, origin string) (f *File, policy string) {
-	f, policy = shell()
+// Page is the page, and its Content-Security-Policy. after is how many segments
+// of its path follow the job's id. source is where the log is; empty if it is at
+// the page's address with /logs after it. origin is that of the source; empty if
+// it is the page's. A page with a source is made for the request, and is not
+// compressed: that would take longer than to send it.
+func Page(after int, source, origin string) (f *File, policy string) {
+	_, policy = shell()
+	f = place(after)
 	if source != "" {
-		meta := `<meta name="job-log-src" content="` + html.EscapeString(source) + `">` + "\n<title>"
-		f = newFile(".html", bytes.Replace(f.Plain, []byte("<title>"), []byte(meta), 1))
+		f = newFile(".html", linked(told(f.Plain, "src", source), source))
 	}
 	return f, strings.TrimSpace(policy + " " + origin)
+}
+
+// beside tells readers without scripts where a log is.
+const beside = "The log as text is at the same address with <code>/logs?format=text</code> after it."
+
+// linked is a page that has a link to its log instead.
+func linked(page []byte, source string) []byte {
+	query := "?format=text"
+	if strings.Contains(source, "?") {
+		query = "&format=text"
+	}
+	link := `There is <a href="` + html.EscapeString(source+query) + `">the log as text</a>.`
+	return bytes.Replace(page, []byte(beside), []byte(link), 1)
 }
 
 // compressed is a file that is made once, for many requests.

@@ -19,7 +19,7 @@ import (
 var kinds = []string{"streams", "heads", "bombs", "deaf", "unknown", "tokens"}
 
 // abuse measures viewers alone, and beside attackers.
-func abuse(ctx context.Context, o *options) (reports []*report, err error) {
+func abuse(ctx context.Context, o *options) (reports []*rig.Report, err error) {
 	for i, kind := range o.attacks {
 		r, err := o.beside(ctx, i, kind)
 		if err != nil {
@@ -32,7 +32,7 @@ func abuse(ctx context.Context, o *options) (reports []*report, err error) {
 
 // beside measures viewers alone and beside one kind of attackers, in turns, on
 // a server of their own.
-func (o *options) beside(ctx context.Context, index int, kind string) (r *report, err error) {
+func (o *options) beside(ctx context.Context, index int, kind string) (r *rig.Report, err error) {
 	const share = 10 // viewers of an address
 	ctx, s, err := o.open(ctx, 1)
 	if err != nil {
@@ -46,7 +46,7 @@ func (o *options) beside(ctx context.Context, index int, kind string) (r *report
 	if err := s.view(ctx, s.nodes[0], crowd{count: o.few, jobs: jobs, share: share}); err != nil {
 		return nil, err
 	}
-	r = &report{title: fmt.Sprintf("abuse: %d viewers, %g events/s, beside %s", o.few, o.calm, kind)}
+	r = &rig.Report{Title: fmt.Sprintf("abuse: %d viewers, %g events/s, beside %s", o.few, o.calm, kind)}
 	var alone, beside round
 	for range o.rounds {
 		if err := s.measure(ctx, &alone, jobs, nil); err != nil {
@@ -56,16 +56,16 @@ func (o *options) beside(ctx context.Context, index int, kind string) (r *report
 			return nil, err
 		}
 	}
-	r.add("p99 ms alone", median(alone.p99))
-	r.add("p99 ms beside", median(beside.p99))
-	r.hold("times", median(beside.p99)/median(alone.p99), 1.2)
-	r.hold("lost", alone.lost+beside.lost, 0)
-	r.hold("doubled", alone.doubled+beside.doubled, 0)
-	r.add("CPU of the server % alone", median(alone.cpu))
-	r.add("and beside", median(beside.cpu))
-	r.add("CPU of the attackers %", median(beside.attackers))
-	r.add("of others % alone", median(alone.others))
-	r.add("and beside them", median(beside.others))
+	r.Add("p99 ms alone", median(alone.p99))
+	r.Add("p99 ms beside", median(beside.p99))
+	r.Hold("times", median(beside.p99)/median(alone.p99), 1.2)
+	r.Hold("lost", alone.lost+beside.lost, 0)
+	r.Hold("doubled", alone.doubled+beside.doubled, 0)
+	r.Add("CPU of the server % alone", median(alone.cpu))
+	r.Add("and beside", median(beside.cpu))
+	r.Add("CPU of the attackers %", median(beside.attackers))
+	r.Add("of others % alone", median(alone.others))
+	r.Add("and beside them", median(beside.others))
 	return r, nil
 }
 
@@ -104,7 +104,7 @@ func (s *scene) measure(ctx context.Context, to *round, jobs []*load.Job, attack
 }
 
 // attacked measures beside attackers, who come first and stop by themselves.
-func (s *scene) attacked(ctx context.Context, to *round, jobs []*load.Job, from, kind string, r *report) error {
+func (s *scene) attacked(ctx context.Context, to *round, jobs []*load.Job, from, kind string, r *rig.Report) error {
 	dir, err := os.MkdirTemp(s.home, "attack")
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func (s *scene) attacked(ctx context.Context, to *round, jobs []*load.Job, from,
 	}
 	p.Stop()
 	said, err := os.ReadFile(filepath.Join(dir, "log"))
-	r.note(strings.TrimSpace(string(said)))
+	r.Note(strings.TrimSpace(string(said)))
 	return err
 }
 

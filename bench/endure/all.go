@@ -24,8 +24,8 @@ func (o *options) all(ctx context.Context) error {
 	for _, s := range o.scenarios {
 		reports, err := o.one(ctx, s)
 		for _, r := range reports {
-			missed = missed || r.missed()
-			if err := r.print(os.Stdout); err != nil {
+			missed = missed || len(r.Missed()) > 0
+			if err := r.Print(os.Stdout); err != nil {
 				return fmt.Errorf("printing a table: %w", err)
 			}
 		}
@@ -39,7 +39,7 @@ func (o *options) all(ctx context.Context) error {
 	return nil
 }
 
-func (o *options) one(ctx context.Context, s scenario) ([]*report, error) {
+func (o *options) one(ctx context.Context, s scenario) ([]*rig.Report, error) {
 	fmt.Fprintln(os.Stderr, s.name)
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()

@@ -13,7 +13,7 @@ import (
 )
 
 // crash kills nodes under their viewers, who go on where they are told.
-func crash(ctx context.Context, o *options) (_ []*report, err error) {
+func crash(ctx context.Context, o *options) (_ []*rig.Report, err error) {
 	ctx, s, err := o.open(ctx, 2)
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func crash(ctx context.Context, o *options) (_ []*report, err error) {
 	if err := s.view(ctx, s.nodes[at], crowd{count: o.viewers, jobs: jobs, again: again}); err != nil {
 		return nil, err
 	}
-	r := &report{title: fmt.Sprintf("crash: %d viewers of one job, %g events/s, %d kills, seed %d", o.viewers, o.calm, o.kills, o.seed)}
+	r := &rig.Report{Title: fmt.Sprintf("crash: %d viewers of one job, %g events/s, %d kills, seed %d", o.viewers, o.calm, o.kills, o.seed)}
 	before, err := rig.Spend()
 	if err != nil {
 		return nil, err
@@ -68,9 +68,9 @@ func crash(ctx context.Context, o *options) (_ []*report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r.add("streams that broke", float64(broken))
-	r.add("vain attempts to come again", float64(refused))
-	r.hold("viewers who were not told the end", float64(int64(o.viewers)-s.loop.Tally.Ends), 0)
+	r.Add("streams that broke", float64(broken))
+	r.Add("vain attempts to come again", float64(refused))
+	r.Hold("viewers who were not told the end", float64(int64(o.viewers)-s.loop.Tally.Ends), 0)
 	s.tell(r, before, after)
-	return []*report{r}, nil
+	return []*rig.Report{r}, nil
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // exit ends a node under its viewers, who go on at another one.
-func exit(ctx context.Context, o *options) (_ []*report, err error) {
+func exit(ctx context.Context, o *options) (_ []*rig.Report, err error) {
 	ctx, s, err := o.open(ctx, 2)
 	if err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func exit(ctx context.Context, o *options) (_ []*report, err error) {
 	if err := errors.Join(s.play(o.calm, jobs), s.wait(ctx, time.Second)); err != nil {
 		return nil, err
 	}
-	r := &report{title: fmt.Sprintf("exit: %d viewers of one job, %g events/s", o.viewers, o.calm)}
+	r := &rig.Report{Title: fmt.Sprintf("exit: %d viewers of one job, %g events/s", o.viewers, o.calm)}
 	before, err := rig.Spend(s.nodes[1].process) // the other one is not there when it is over
 	if err != nil {
 		return nil, err
@@ -52,10 +52,10 @@ func exit(ctx context.Context, o *options) (_ []*report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r.hold("seconds to exit", took.Seconds(), (o.drain + slack).Seconds())
-	r.byes(breaks, begun, o)
+	r.Hold("seconds to exit", took.Seconds(), (o.drain + slack).Seconds())
+	byes(r, breaks, begun, o)
 	s.tell(r, before, after)
-	return []*report{r}, nil
+	return []*rig.Report{r}, nil
 }
 
 // slack is what an exit may take longer than the viewers are given.
@@ -82,7 +82,7 @@ func (s *scene) drained(ctx context.Context, n *node) (begun time.Time, took tim
 }
 
 // byes adds how streams ended that began to at some time.
-func (r *report) byes(breaks []load.Break, begun time.Time, o *options) {
+func byes(r *rig.Report, breaks []load.Break, begun time.Time, o *options) {
 	var said, whole int
 	var ends, retries []time.Duration
 	for _, b := range breaks {
@@ -96,18 +96,18 @@ func (r *report) byes(breaks []load.Break, begun time.Time, o *options) {
 		}
 	}
 	slices.Sort(retries)
-	r.add("streams that ended", float64(len(breaks)))
-	r.hold("of them more than once", float64(len(breaks)-o.viewers), 0)
-	r.hold("without bye", float64(len(breaks)-said), 0)
-	r.hold("cut off", float64(len(breaks)-whole), 0)
+	r.Add("streams that ended", float64(len(breaks)))
+	r.Hold("of them more than once", float64(len(breaks)-o.viewers), 0)
+	r.Hold("without bye", float64(len(breaks)-said), 0)
+	r.Hold("cut off", float64(len(breaks)-whole), 0)
 	if len(retries) > 0 {
 		different := len(slices.Compact(slices.Clone(retries)))
-		r.add("retry ms, least", float64(retries[0].Milliseconds()))
-		r.add("retry ms, median", float64(retries[len(retries)/2].Milliseconds()))
-		r.add("retry ms, most", float64(retries[len(retries)-1].Milliseconds()))
-		r.add("different retries", float64(different))
+		r.Add("retry ms, least", float64(retries[0].Milliseconds()))
+		r.Add("retry ms, median", float64(retries[len(retries)/2].Milliseconds()))
+		r.Add("retry ms, most", float64(retries[len(retries)-1].Milliseconds()))
+		r.Add("different retries", float64(different))
 	}
 	h := spread(ends)
-	r.hold("most to least of the middle of the histogram", h.unevenness(), even(len(ends)))
-	r.note(h.String())
+	r.Hold("most to least of the middle of the histogram", h.unevenness(), even(len(ends)))
+	r.Note(h.String())
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/caddyjobs/caddyjobs/bench/rig"
 )
 
 // options are what the flags say, and what they lead to.
@@ -40,7 +42,7 @@ type options struct {
 // scenario is something that a server goes through.
 type scenario struct {
 	name string
-	run  func(ctx context.Context, o *options) ([]*report, error)
+	run  func(ctx context.Context, o *options) ([]*rig.Report, error)
 }
 
 var scenarios = []scenario{{"reload", reload}, {"exit", exit}, {"crash", crash}, {"abuse", abuse}}

@@ -12,7 +12,7 @@ import (
 )
 
 // reload changes the config again and again under viewers.
-func reload(ctx context.Context, o *options) (reports []*report, err error) {
+func reload(ctx context.Context, o *options) (reports []*rig.Report, err error) {
 	ctx, s, err := o.open(ctx, 1)
 	if err != nil {
 		return nil, err
@@ -48,15 +48,15 @@ func reload(ctx context.Context, o *options) (reports []*report, err error) {
 		if err != nil {
 			return reports, err
 		}
-		r.compare(fresh, warm, height, left)
+		compare(r, fresh, warm, height, left)
 	}
 	return reports, nil
 }
 
 // reloading has viewers of so many jobs, and reloads.
-func (s *scene) reloading(ctx context.Context, count int) (*report, error) {
+func (s *scene) reloading(ctx context.Context, count int) (*rig.Report, error) {
 	n, broken, early := s.nodes[0], 0, 0
-	r := &report{title: fmt.Sprintf("reload: %d viewers of %d jobs, %g events/s in all, %d reloads", s.viewers, count, s.rate, s.reloads)}
+	r := &rig.Report{Title: fmt.Sprintf("reload: %d viewers of %d jobs, %g events/s in all, %d reloads", s.viewers, count, s.rate, s.reloads)}
 	jobs, err := s.make(ctx, count)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func (s *scene) reloading(ctx context.Context, count int) (*report, error) {
 			early++ // it connected as a server was shut down, which had not read its request
 		} else {
 			broken++
-			r.note(fmt.Sprintf("A stream over %s broke: %v; it was told %q.", b.Viewers.Protocol, b.Err, b.Said))
+			r.Note(fmt.Sprintf("A stream over %s broke: %v; it was told %q.", b.Viewers.Protocol, b.Err, b.Said))
 		}
 		return n.address(b.Viewers.Protocol)
 	}}
@@ -85,14 +85,14 @@ func (s *scene) reloading(ctx context.Context, count int) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.hold("disconnects", float64(broken), 0)
-	r.add("newcomers that had to connect twice", float64(early))
+	r.Hold("disconnects", float64(broken), 0)
+	r.Add("newcomers that had to connect twice", float64(early))
 	s.tell(r, before, after)
 	return r, nil
 }
 
 // change publishes, and reloads meanwhile. It returns when every viewer has all.
-func (s *scene) change(ctx context.Context, r *report, c crowd) error {
+func (s *scene) change(ctx context.Context, r *rig.Report, c crowd) error {
 	n, longestReload := s.nodes[0], time.Duration(0)
 	if err := s.play(s.rate, c.jobs); err != nil {
 		return err
@@ -108,7 +108,7 @@ func (s *scene) change(ctx context.Context, r *report, c crowd) error {
 			return err
 		}
 	}
-	r.add("longest reload ms", float64(longestReload.Milliseconds()))
+	r.Add("longest reload ms", float64(longestReload.Milliseconds()))
 	return errors.Join(s.loop.Stop(), s.caughtUp(ctx))
 }
 
@@ -127,7 +127,7 @@ func (s *scene) caughtUp(ctx context.Context) error {
 }
 
 // compare adds what a server held: fresh, warm, at the height, and at the end.
-func (r *report) compare(fresh, warm, height, left inside) {
+func compare(r *rig.Report, fresh, warm, height, left inside) {
 	const mib = 1 << 20
 	for _, f := range []struct {
 		name string
@@ -138,10 +138,10 @@ func (r *report) compare(fresh, warm, height, left inside) {
 		{"goroutines", func(in inside) float64 { return in.goroutines }, most},
 		{"files", func(in inside) float64 { return in.files }, 1},
 	} {
-		r.add(f.name+" fresh", f.of(fresh))
-		r.add(f.name+" warm", f.of(warm))
-		r.add(f.name+" at the height", f.of(height))
-		r.add(f.name+" at the end", f.of(left))
-		r.hold(f.name+", end to warm", f.of(left)/f.of(warm), f.most)
+		r.Add(f.name+" fresh", f.of(fresh))
+		r.Add(f.name+" warm", f.of(warm))
+		r.Add(f.name+" at the height", f.of(height))
+		r.Add(f.name+" at the end", f.of(left))
+		r.Hold(f.name+", end to warm", f.of(left)/f.of(warm), f.most)
 	}
 }

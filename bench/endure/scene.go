@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyjobs/caddyjobs/bench/load"
+	"github.com/caddyjobs/caddyjobs/bench/rig"
 )
 
 // scene is some nodes on one database, who writes to it, and the generator.
@@ -179,3 +180,18 @@ func (s *scene) finish(ctx context.Context, jobs []*load.Job) error {
 
 // lost is how many events did not come that should have.
 func (s *scene) lost() float64 { return float64(s.loop.Lacking() + s.loop.Tally.Lost) }
+
+// tell adds what became of the events, and what was computed meanwhile.
+func (s *scene) tell(r *rig.Report, before, after rig.Spent) {
+	t := s.loop.Tally
+	r.Add("events delivered", float64(t.Delivered))
+	r.Hold("lost", s.lost(), 0)
+	r.Hold("doubled", float64(t.Doubled), 0)
+	r.Hold("out of order", float64(t.Reordered), 0)
+	r.Add("seconds", after.At.Sub(before.At).Seconds())
+	if after.Server > 0 {
+		r.Add("CPU of the servers %", after.Since(before, func(s rig.Spent) time.Duration { return s.Server }))
+	}
+	r.Add("of the generator %", after.Since(before, func(s rig.Spent) time.Duration { return s.Own }))
+	r.Add("of others %", after.Others(before))
+}

@@ -1,6 +1,7 @@
 // Chromium, as viewer.mjs wants a browser to be.
 import { readFile } from 'node:fs/promises'
 import { chromium } from 'playwright-core'
+import { tasksOf } from './trace.mjs'
 
 // What a page does that it must not do, told on the console.
 const listen = () => addEventListener('securitypolicyviolation', (e) => {
@@ -25,9 +26,12 @@ export class Chromium {
   }
 
   /** Opens an address in a page of its own, in place of the one before. Its host and hosts may be asked for something. */
-  async open(address, { width = 1280, height = 800, dark = false, clock = false, hosts = [] } = {}) {
+  async open(address, { width = 1280, height = 800, dark = false, clock = false, touch = false, still = false, hosts = [], script = '' } = {}) {
     await this.context?.close()
-    this.context = await this.browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light' })
+    this.context = await this.browser.newContext({
+      viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', hasTouch: touch, isMobile: touch,
+      reducedMotion: still ? 'reduce' : 'no-preference', permissions: ['clipboard-read', 'clipboard-write'],
+    })
     this.found = []
     this.page = await this.context.newPage()
     const note = (problem) => this.found.push(problem)
@@ -40,6 +44,7 @@ export class Chromium {
       if (![new URL(address).host, ...hosts].includes(new URL(r.url()).host)) note('request: ' + r.url())
     })
     await this.page.addInitScript(listen)
+    if (script) await this.page.addInitScript(script)
     if (clock) await this.page.clock.install()
     this.inspector = await this.context.newCDPSession(this.page)
     await this.page.goto(address)
@@ -52,9 +57,13 @@ export class Chromium {
     return result.value
   }
 
+  reload() { return this.page.reload().then(() => null) }
   click(x, y) { return this.page.mouse.click(x, y) }
+  hover(x, y) { return this.page.mouse.move(x, y) }
+  tap(x, y) { return this.page.touchscreen.tap(x, y) }
   press(key) { return this.page.keyboard.press(key) }
   type(text) { return this.page.keyboard.type(text) }
+  resize(width, height) { return this.page.setViewportSize({ width, height }) }
   problems() { return this.found }
   requests() { return this.requested }
   forward(ms) { return this.page.clock.fastForward(ms) }
@@ -73,6 +82,37 @@ export class Chromium {
     await this.page.mouse.move(width / 2, height / 2)
     await this.page.mouse.wheel(0, dy)
   }
+
+  /** Scrolls as touchpads do: by so many pixels, so many a second. */
+  glide(by, speed) {
+    return this.inspector.send('Input.synthesizeScrollGesture', { x: 600, y: 400, yDistance: -by, speed, gestureSourceType: 'mouse' })
+  }
+
+  /** A finger moves from the middle of the page, in ten steps. */
+  async swipe(dy) {
+    const { width, height } = this.page.viewportSize()
+    const touch = (type, ...points) => this.inspector.send('Input.dispatchTouchEvent', { type, touchPoints: points })
+    const at = (step) => ({ x: width / 2, y: height / 2 + (dy * step) / 10 })
+    await touch('touchStart', at(0))
+    for (let step = 1; step <= 10; step++) await touch('touchMove', at(step))
+    await touch('touchEnd')
+  }
+
+  /** The page's heap in MB: objects, and the buffers of typed arrays. */
+  async heap() {
+    const { usedSize, backingStorageSize } = await this.inspector.send('Runtime.getHeapUsage')
+    return { objects: usedSize / 1e6, buffers: backingStorageSize / 1e6 }
+  }
+
+  /** The same, without garbage. */
+  async collected() {
+    await this.inspector.send('HeapProfiler.collectGarbage')
+    return this.heap()
+  }
+
+  /** Begins a trace, of which traced() tells. */
+  trace() { return this.browser.startTracing(this.page, { categories: ['disabled-by-default-devtools.timeline'] }) }
+  async traced() { return tasksOf(JSON.parse(await this.browser.stopTracing())) }
 
   /** Does what starts a download: the file's name, and what is in it. */
   async download(start) {

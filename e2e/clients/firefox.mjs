@@ -7,6 +7,9 @@ import WebSocket from 'ws'
 
 const keys = { Escape: '\uE00C', Enter: '\uE007', Tab: '\uE004' }
 
+// Tests read what was copied; Firefox would ask its user.
+const preferences = 'user_pref("dom.events.testing.asyncClipboard", true);\n'
+
 const listen = `() => addEventListener('securitypolicyviolation', (e) => {
   console.error('securitypolicyviolation: ' + e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample)
 }, true)`
@@ -18,6 +21,7 @@ export class Firefox {
 
   static async launch(folder) {
     const f = new Firefox()
+    await writeFile(folder + '/user.js', preferences)
     f.process = spawn(process.env.FIREFOX, ['--headless', '--remote-debugging-port', '0', '--remote-allow-system-access', '--profile', folder, '--no-remote'], {
       env: { ...process.env, HOME: folder, MOZ_HEADLESS_WIDTH: '1280', MOZ_HEADLESS_HEIGHT: '900' }, stdio: ['ignore', 'ignore', 'pipe'],
     })
@@ -74,7 +78,7 @@ export class Firefox {
     this.requested = []
     this.hosts = [new URL(address).host, ...hosts]
     await this.prefer(dark)
-    await this.send('browsingContext.setViewport', { context: this.context, viewport: { width, height } })
+    await this.resize(width, height)
     await this.send('browsingContext.navigate', { context: this.context, url: address, wait: 'complete' })
   }
 
@@ -113,9 +117,12 @@ export class Firefox {
     return this.act('pointer', [at, { type: 'pointerDown', button: 0 }, { type: 'pointerUp', button: 0 }])
   }
 
+  hover(x, y) { return this.act('pointer', [{ type: 'pointerMove', x: Math.round(x), y: Math.round(y) }]) }
+  reload() { return this.send('browsingContext.reload', { context: this.context, wait: 'complete' }).then(() => null) }
   press(key) { return this.type([keys[key] ?? key]) }
   type(text) { return this.act('key', [...text].flatMap((value) => [{ type: 'keyDown', value }, { type: 'keyUp', value }])) }
   wheel(dy) { return this.act('wheel', [{ type: 'scroll', x: 640, y: 400, deltaX: 0, deltaY: dy }]) }
+  resize(width, height) { return this.send('browsingContext.setViewport', { context: this.context, viewport: { width, height } }) }
   problems() { return this.found }
   requests() { return this.requested }
 

@@ -27,18 +27,20 @@ const words = `
 `
 const run = (body) => browser.evaluate(`(async () => { ${words}; return JSON.stringify(await (${body}) ?? null) })()`)
 
+// Where an element is that nothing lies over.
+const middle = (element) => calls.eval(`(() => {
+  const e = ${element}, r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2
+  const on = root.elementFromPoint(x, y)
+  if (!e.contains(on)) throw new Error('another element is there: ' + on?.outerHTML.slice(0, 200))
+  return [x, y]
+})()`)
+
 const calls = {
   eval: async (body) => JSON.parse(await run(body)),
   await: async (body, ms) => JSON.parse(await run(`until(async () => (${body}), ${ms})`)),
-  click: async (element) => {
-    const { x, y } = await calls.eval(`(() => {
-      const e = ${element}, r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2
-      const on = root.elementFromPoint(x, y)
-      if (!e.contains(on)) throw new Error('another element is there: ' + on?.outerHTML.slice(0, 200))
-      return { x, y }
-    })()`)
-    await browser.click(x, y)
-  },
+  click: async (element) => browser.click(...await middle(element)),
+  hover: async (element) => browser.hover(...await middle(element)),
+  tap: async (element) => browser.tap(...await middle(element)),
   // What the menu of downloads has under a name.
   download: async (name) => {
     await calls.click(`$('summary')`)

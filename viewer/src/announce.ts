@@ -1,22 +1,33 @@
 // What screen readers are told of a log that grows: not each line, but now and
 // then how many came, and the last one.
 
+import { plain } from './sgr.ts'
+import type { State } from './stream.ts'
+
 const PAUSE = 8000 // ms
 
 export class Announcer {
   private timer = 0
   private lines = 0
-  private last: () => string = () => ''
+  private last = ''
+  private said = 'live' // of the connection
 
   constructor(private readonly element: HTMLElement) {}
 
-  lineCame(count: number, last: () => string): void {
+  lineCame(count: number, last: string): void {
     this.lines += count
-    this.last = last
+    this.last = plain(last.slice(0, 1000)).slice(0, 200)
     this.timer ||= setTimeout(() => this.tell(), PAUSE)
   }
 
-  say(text: string): void {
+  /** Tells of the connection, if it is otherwise than what was said of it last. */
+  connection(kind: State['kind'], job: string): void {
+    if (kind === 'connecting' || kind === this.said) return
+    this.said = kind
+    this.say(kind === 'complete' ? `The job has ended: ${job || 'no more lines'}` : `The connection: ${kind}`)
+  }
+
+  private say(text: string): void {
     const entry = document.createElement('p')
     entry.textContent = text
     this.element.replaceChildren(entry)
@@ -24,7 +35,7 @@ export class Announcer {
 
   private tell(): void {
     this.timer = 0
-    this.say(`${this.lines === 1 ? '1 new line' : `${this.lines} new lines`}. The last: ${this.last().slice(0, 200)}`)
+    this.say(`${this.lines === 1 ? '1 new line' : `${this.lines} new lines`}. The last: ${this.last}`)
     this.lines = 0
   }
 }

@@ -10,7 +10,7 @@ export async function copy(text: string): Promise<boolean> {
 }
 
 function byHand(text: string): boolean {
-  const area = document.createElement('textarea')
+  const area = document.createElement('textarea'), before = focused(document)
   area.value = text
   area.style.position = 'fixed'
   area.style.opacity = '0'
@@ -18,5 +18,10 @@ function byHand(text: string): boolean {
   area.select()
   const done = document.execCommand('copy')
   area.remove()
+  before?.focus({ preventScroll: true })
   return done
+}
+
+function focused({ activeElement: e }: DocumentOrShadowRoot): HTMLElement | null {
+  return (e?.shadowRoot && focused(e.shadowRoot)) || (e as HTMLElement | null)
 }

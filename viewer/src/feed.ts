@@ -1,8 +1,13 @@
 // A job's log as it comes: the newest lines at once and live, and beside it the
-// whole log from its beginning, which takes their place when it is there.
+// whole log from its beginning, which takes their place when it is there. After a
+// gap the whole log comes anew, and takes the place of what is shown when it is
+// there.
 
 import { Log } from './log.ts'
+import { parting } from './parting.ts'
 import { Stream, type Options, type Sink, type State } from './stream.ts'
+import { painted } from './pause.ts'
+import { Turn } from './turn.ts'
 import type { Event } from './event.ts'
 
 const TAIL = 2000
@@ -11,8 +16,12 @@ const PATIENCE = 3000 // ms in which the live stream is to bring what the histor
 export interface Viewer {
   /** Lines were added at the end. */
   grown(): void
-  /** Another log takes the place of the one before, which was its end (or was dropped, at a gap). */
-  replaced(log: Log, before: number, gap: boolean): void
+  /** Another log takes the place of the one before, whose lines are further down by shift; NaN if they are not there. */
+  replaced(log: Log, shift: number): void
+  /** The server could not go on where the page was. From a line on the log is not what was shown; -1 if all of that is there. */
+  gap(from: number): void
+  /** The time of the first line is known, since which others are told. */
+  redraw(): void
   loading(lines: number): void
   state(s: State): void
   job(state: string): void
@@ -24,9 +33,14 @@ export class Feed {
   whole = false
   skew = 0 // what the server's clock is ahead
   private head: Log | null = null
+  private anew: Log | null = null // what comes since a gap
   private early: Event[] = [] // in the history, but not come live yet
-  private timer = 0
+  private late: Event[] = [] // come live, but in the history already
+  private began: number | undefined // the time of the first line, by the history
+  private caught = false // the live stream has brought all there was
+  private timer = 0 // set while rows are awaited that the history has
   private readonly live: Stream
+  private readonly turn: Turn
   private history: Stream | null = null
 
   constructor(
@@ -36,6 +50,7 @@ export class Feed {
     tailFirst: boolean,
   ) {
     this.whole = !tailFirst
+    this.turn = new Turn(url, options, (state) => this.job(state))
     this.live = new Stream(url, this.sink(), { ...options, params: { state: 'true', ...(tailFirst ? { tail: String(TAIL) } : {}) } })
   }
 
@@ -44,9 +59,19 @@ export class Feed {
   }
 
   stop(): void {
-    clearTimeout(this.timer)
     this.live.stop()
+    this.turn.stop()
+    this.leave()
+  }
+
+  // Lets go of a history that is not wanted any more.
+  private leave(): void {
+    clearTimeout(this.timer)
+    this.timer = 0
     this.history?.stop()
+    this.head = this.history = null
+    this.early = []
+    this.late = []
   }
 
   again(): void {
@@ -55,8 +80,7 @@ export class Feed {
 
   /** The time of the first line; NaN while it is not known. */
   get first(): number {
-    const log = this.head ?? (this.whole ? this.log : null)
-    return log?.count ? log.time(0) : NaN
+    return this.whole && this.log.count ? this.log.time(0) : (this.began ?? NaN)
   }
 
   private sink(): Sink {
@@ -64,11 +88,12 @@ export class Feed {
       event: (e) => this.append(e),
       flush: () => this.flush(),
       gap: () => this.reset(),
-      caughtUp: () => this.loadHistory(),
-      job: (state) => this.viewer.job(state),
+      caughtUp: () => this.reached(),
+      job: (state) => this.job(state),
       state: (s) => {
         this.viewer.state(s)
-        if (s.kind === 'complete') this.loadHistory()
+        if (s.kind === 'complete') this.ended()
+        else if (s.kind !== 'live' && s.kind !== 'waiting') this.lost()
       },
       clock: (date) => { this.skew = date - Date.now() },
     }
@@ -77,38 +102,74 @@ export class Feed {
   // A row that overlapped may come twice: in the history and live, or after a
   // reconnect. Its id tells.
   private append(e: Event): void {
-    if (this.log.has(e.id) || this.head?.has(e.id)) return
-    this.log.append(e)
+    const log = this.anew ?? this.log
+    if (log.has(e.id)) return
+    if (this.caught) this.turn.line()
+    if (this.head?.has(e.id)) this.late.push(e)
+    else log.append(e)
   }
 
   private flush(): void {
+    if (this.anew) return this.viewer.loading(this.anew.count)
     this.viewer.grown()
     if (this.early.length && this.early.every((e) => this.log.has(e.id))) this.join()
   }
 
-  private reset(): void {
-    this.history?.stop()
-    clearTimeout(this.timer)
-    this.head = this.history = null
-    this.early = []
-    const before = this.log.count
-    this.log = new Log()
-    this.whole = true
-    this.viewer.replaced(this.log, before, true)
+  private reached(): void {
+    this.caught = true
+    if (this.anew) this.renew(this.anew)
+    else this.loadHistory()
   }
 
-  private loadHistory(): void {
+  private ended(): void {
+    this.turn.stop()
+    this.reached()
+  }
+
+  private job(state: string): void {
+    this.viewer.job(state)
+    this.turn.heard(state)
+  }
+
+  // Nothing comes for now, so that what the history has is not waited for.
+  private lost(): void {
+    this.caught = false
+    this.turn.stop()
+    if (this.timer) this.join()
+  }
+
+  private reset(): void {
+    this.leave()
+    this.caught = false
+    this.began = undefined
+    this.anew = new Log()
+  }
+
+  private renew(log: Log): void {
+    const before = this.log, from = parting(before, log)
+    const first = before.count ? log.find(before.id(0)) : -1
+    this.log = log
+    this.anew = null
+    this.whole = true
+    this.viewer.replaced(log, first < 0 ? NaN : first)
+    this.viewer.gap(from)
+  }
+
+  /** Reads what was before the tail, if that is not there and not on its way. */
+  loadHistory(): void {
     if (this.whole || this.history) return
     if (this.log.events < TAIL) return this.known()
+    this.viewer.loading(0)
     this.head = new Log()
-    this.history = new Stream(this.url, this.historySink(), { ...this.options, params: { follow: 'false' } })
-    void this.history.run().then(() => this.settle())
+    const history = this.history = new Stream(this.url, this.historySink(), { ...this.options, params: { follow: 'false' } })
+    // It is much work: the newest lines are to be seen before.
+    void painted().then(() => history.run()).then(() => { if (history === this.history) this.settle() })
   }
 
   // The tail was all there is.
   private known(): void {
     this.whole = true
-    this.viewer.replaced(this.log, this.log.count, false)
+    this.viewer.replaced(this.log, 0)
   }
 
   private historySink(): Sink {
@@ -122,39 +183,51 @@ export class Feed {
     }
   }
 
-  // What is there of the history is not its beginning to its end.
+  // What is there of the history is not its beginning to its end. It may be asked
+  // for anew.
   private abandon(): void {
-    this.head = null
-    this.early = []
+    const { late } = this
+    this.leave()
+    this.addAll(late)
     this.viewer.loading(-1)
   }
 
+  private addAll(events: Event[]): void {
+    for (const e of events) this.append(e)
+    if (events.length) this.viewer.grown()
+  }
+
   private before(e: Event): void {
-    if (!this.head || this.log.has(e.id)) return
+    if (!this.head) return
+    if (this.began === undefined) this.begin(e.time)
+    if (this.log.has(e.id)) return
     if (e.id > this.log.most) this.early.push(e)
     else if (!this.head.has(e.id)) this.head.append(e)
   }
 
+  private begin(time: number): void {
+    this.began = time
+    this.viewer.redraw()
+  }
+
   private settle(): void {
-    if (!this.head) return
     this.early = this.early.filter((e) => !this.log.has(e.id))
-    if (!this.early.length) return this.join()
+    if (!this.early.length || !this.caught) return this.join()
     this.timer = setTimeout(() => this.join(), PATIENCE)
   }
 
   // What the live stream did not bring by now is older than the tail, though its
-  // ids are higher.
+  // ids are higher. But if it has not caught up, that is what it will go on with.
   private join(): void {
-    const { head, log } = this
+    const { head, log, early, caught } = this
     if (!head) return
-    clearTimeout(this.timer)
-    for (const e of this.early) if (!log.has(e.id)) head.append(e)
-    this.early = []
-    this.head = this.history = null
-    const before = log.count
+    for (const e of early) if (caught && !log.has(e.id)) head.append(e)
+    this.leave()
+    const shift = head.count
     head.take(log)
     this.log = head
     this.whole = true
-    this.viewer.replaced(head, before, false)
+    this.viewer.replaced(head, shift)
+    if (!caught) this.addAll(early)
   }
 }

@@ -3,7 +3,6 @@
 
 import { compile, type Query } from './match.ts'
 import { number } from './time.ts'
-import { Patterns } from './patterns.ts'
 import { Search } from './search.ts'
 import type { Log } from './log.ts'
 import type { Range } from './links.ts'
@@ -11,9 +10,10 @@ import type { Range } from './links.ts'
 /** What the search is in. */
 export interface Ground {
   readonly log: Log
+  readonly whole: boolean // there is nothing before the log
   place(): number // the line where the reader is
   bring(line: number): void
-  redraw(): void
+  redraw(from?: number, to?: number): void
   toast(text: string): void
   hits(text: string, error: boolean): void
 }
@@ -22,68 +22,79 @@ export class Finder {
   match = -1 // the line that is looked at
   query: Query = { text: '', regex: false, cased: false }
   private search: Search | null = null
-  private readonly patterns = new Patterns()
+  private from = -1 // where the reader waits for the first match; -1 if nobody does
+  private scanned = 0 // lines that were drawn with what is found in them
 
   constructor(private readonly ground: Ground) {}
 
   /** Looks for something; the first match after the reader comes into view by itself. */
   find(query: Query): void {
     this.match = -1
-    this.begin(query, this.ground.place())
+    this.from = this.ground.place()
+    this.begin(query)
   }
 
-  /** The log is another one, whose lines are further down. */
+  /** The log is another one, whose lines are further down, or that has none of them. */
   replaced(shift: number): void {
-    if (Number.isNaN(shift)) this.match = -1
-    else if (this.match >= 0) this.match += shift
-    if (this.search) this.begin(this.query, -1)
+    this.match = this.match < 0 || Number.isNaN(shift) ? -1 : this.match + shift
+    this.from = this.from < 0 || Number.isNaN(shift) ? -1 : this.from + shift
+    if (this.search) this.begin(this.query)
   }
 
   grown(): void { void this.search?.run() }
+  stop(): void { this.search?.stop() }
 
-  stop(): void {
-    this.search?.stop()
-    this.patterns.stop()
-  }
+  /** The reader goes elsewhere, and is not to be called back by a match. */
+  leave(): void { this.from = -1 }
 
   ranges(line: number, text: string): Range[] { return this.search?.ranges(line, text) ?? [] }
 
-  private begin(query: Query, from: number): void {
+  private begin(query: Query): void {
     this.search?.stop()
     this.search = null
     this.query = query
+    this.scanned = 0
     this.ground.hits('', false)
-    if (query.text !== '') this.start(query, from)
+    if (query.text !== '') this.start(query)
     this.ground.redraw()
   }
 
-  private start(query: Query, from: number): void {
+  private start(query: Query): void {
     try {
-      const search = new Search(this.ground.log, compile(query), query, this.patterns, () => this.progress(from))
-      this.search = search
-      void search.run()
+      this.search = new Search(this.ground.log, compile(query), query, () => this.progress())
+      void this.search.run()
     } catch (error) {
       const reason = (error as Error).message.replace(/^Invalid regular expression: (\/.*\/\w*: )?/, '')
       this.ground.hits(reason, true)
     }
   }
 
-  private progress(from: number): void {
-    const { found, done } = this.search!
-    if (this.match < 0 && from >= 0 && found.count) {
-      const row = found.after(from - 1)
-      if (row < found.count) this.goTo(found.lineAt(row))
-      else if (done) this.goTo(found.lineAt(0))
-    }
-    if (this.query.regex) this.ground.redraw()
+  private progress(): void {
+    const { scanned } = this.search!
+    if (this.query.regex) this.ground.redraw(this.scanned, scanned)
+    this.scanned = scanned
+    this.arrive()
     this.show()
   }
 
+  // All that there is was looked through.
+  private get settled(): boolean { return this.search!.done && this.ground.whole }
+
+  // Goes to the first match after the place from which it is looked for.
+  private arrive(): void {
+    const { found } = this.search!
+    if (this.from < 0) return
+    const row = found.after(this.from - 1)
+    if (row < found.count) this.goTo(found.lineAt(row))
+    else if (this.settled && found.count) this.goTo(found.lineAt(0))
+    else if (this.settled) this.leave()
+  }
+
   private show(): void {
-    const { found, failure, done } = this.search!
+    const { found, failure } = this.search!
     if (failure) return this.ground.hits(failure, true)
     const at = this.match >= 0 && found.has(this.match) ? number(found.rowAt(this.match) + 1) + ' of ' : ''
-    this.ground.hits(found.count || !done ? at + number(found.count) + (done ? '' : '…') : 'none', false)
+    this.ground.hits(found.count || !this.settled ? at + number(found.count) + (this.settled ? '' : '…') : 'none', false)
   }
 
   step(by: 1 | -1): void {
@@ -100,6 +111,7 @@ export class Finder {
   }
 
   private goTo(line: number): void {
+    this.from = -1
     this.match = line
     this.ground.bring(line)
   }

@@ -1,6 +1,7 @@
 // Groups of lines, by the marks of GitHub's and GitLab's runners, and which
 // lines are folded away.
 
+import { Listed } from './rows.ts'
 import type { Log } from './log.ts'
 
 export interface Group {
@@ -16,9 +17,10 @@ export interface Group {
 export class Groups {
   readonly list: Group[] = [] // by their first lines
   private readonly at = new Map<number, Group>()
-  private readonly ends: number[] = [] // lines that only say that a group ends
+  private readonly ends = new Listed() // lines that only say that a group ends
   private readonly chosen = new Map<number, boolean>() // what the reader opened and closed
   private open: Group | null = null // the innermost one that goes on
+  private readonly going = new Map<string, number>() // how many go on, by name
   private marks = 0
 
   constructor(private readonly log: Log) {}
@@ -43,23 +45,24 @@ export class Groups {
   private begin(line: number, name: string, began: number): void {
     const parent = this.open
     this.open = { start: line, end: Infinity, name, parent, depth: parent ? parent.depth + 1 : 0, began, took: NaN }
+    this.going.set(name, (this.going.get(name) ?? 0) + 1)
     this.list.push(this.open)
     this.at.set(line, this.open)
   }
 
   private finish(line: number, name: string, time: number, keepOpen: boolean): void {
     const bare = this.log.text(line) === ''
-    if (bare) this.ends.push(line)
-    let group = this.open
-    while (group && group.name !== name) group = group.parent
-    if (!group) return // an end without its beginning
-    for (let g = this.open; g; g = g.parent) {
+    if (bare && !this.ends.has(line)) this.ends.push(line) // a line may end several
+    if (!this.going.get(name)) return // an end without its beginning
+    let g: Group
+    do {
+      g = this.open!
       g.end = bare ? line : line - 1
       g.took = time - g.began
       if (keepOpen && !this.chosen.has(g.start)) this.chosen.set(g.start, true)
-      if (g === group) break
-    }
-    this.open = group.parent
+      this.going.set(g.name, this.going.get(g.name)! - 1)
+      this.open = g.parent
+    } while (g.name !== name)
   }
 
   of(line: number): Group | undefined { return this.at.get(line) }
@@ -72,6 +75,11 @@ export class Groups {
 
   isOpen(g: Group): boolean {
     return this.chosen.get(g.start) ?? (g.end === Infinity || this.failed(g))
+  }
+
+  /** How many lines it shows when it is open, as all in it are; Infinity while it goes on. */
+  size(g: Group): number {
+    return g.end === Infinity ? Infinity : g.end - g.start - (this.ends.after(g.end) - this.ends.after(g.start))
   }
 
   set(g: Group, open: boolean): void { this.chosen.set(g.start, open) }
@@ -102,9 +110,10 @@ export class Groups {
 
   /** The lines that are not shown, as intervals. */
   hidden(): [number, number][] {
-    const all: [number, number][] = this.ends.map((line) => [line, line])
+    const all: [number, number][] = []
+    for (let i = 0; i < this.ends.count; i++) all.push([this.ends.lineAt(i), this.ends.lineAt(i)])
     for (const g of this.list) {
-      if (g.end > g.start && !this.isOpen(g)) all.push([g.start + 1, Math.min(g.end, this.log.count - 1)])
+      if (g.end > g.start && !this.isOpen(g)) all.push([g.start + 1, g.end])
     }
     return joined(all)
   }

@@ -6,8 +6,9 @@ export class Heights {
   private tree = new Float64Array(1024) // from 1
   private height = new Float64Array(1024)
 
-  clear(): void {
-    this.count = 0
+  /** Keeps the first rows, and forgets all others. */
+  cut(count: number): void {
+    this.count = Math.min(count, this.count)
   }
 
   push(height: number): void {

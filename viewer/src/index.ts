@@ -34,7 +34,7 @@ function write(element: HTMLElement, text: string): void {
 
 input.addEventListener('input', show)
 addEventListener('keydown', (e) => {
-  if (e.ctrlKey || e.metaKey || e.altKey) return
+  if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return
   if (e.key === '/' && e.target !== input) {
     e.preventDefault()
     input.select()

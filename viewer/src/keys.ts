@@ -39,7 +39,7 @@ export function actionOf(e: KeyboardEvent): Action | null {
   if ((e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey && e.key.toLowerCase() === 'f') {
     return target.matches('input[type=search]') ? null : 'search' // the second time it is the browser's
   }
-  if (e.ctrlKey || e.metaKey || e.altKey) return null
+  if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return null
   if (target.closest('input, textarea, select, dialog[open], [contenteditable]')) return null
   if ((e.key === 'Enter' || e.key === ' ') && target.closest('button, a, summary')) return null
   return keys[e.key] ?? null

@@ -5,12 +5,11 @@ import { ERROR, ranks, type Event } from './event.ts'
 import { isPlain, linesOf, type Mark } from './lines.ts'
 import { Listed } from './rows.ts'
 
-const SIZE = 1024 // lines of a chunk
+export const SIZE = 1024 // lines of a chunk
 
 const LOWEST = -(2n ** 63n), HIGHEST = 2n ** 63n
 
 export const TRUNCATED = 1 // more of the message was not read
-export const CONTINUED = 2 // not the first line of its event
 
 export interface Chunk {
   text: string[] | string // an array while it is filled, then lines joined by LF
@@ -46,7 +45,7 @@ export class Log {
     const lines = linesOf(e.message)
     lines.forEach((line, i) => {
       for (const mark of line.marks) this.mark(mark, e)
-      this.push(line.text, e, (i > 0 ? CONTINUED : 0) | (e.truncated && i === lines.length - 1 ? TRUNCATED : 0))
+      this.push(line.text, e, e.truncated && i === lines.length - 1 ? TRUNCATED : 0)
     })
   }
 
@@ -89,15 +88,15 @@ export class Log {
     return c.text.slice(at ? c.ends[at - 1]! + 1 : 0, c.ends[at])
   }
 
-  /** Lines joined by LF, to the end of a chunk or to the end of all. */
-  joined(from: number, to: number): string {
+  /** Lines joined by LF, in parts as they are kept; to the end of a chunk or to the end of all. */
+  parts(from: number, to: number): string[] {
     const parts: string[] = []
     for (; from < to; from = (Math.floor(from / SIZE) + 1) * SIZE) {
       const c = this.chunks[Math.floor(from / SIZE)]!, at = from % SIZE
       if (typeof c.text !== 'string') parts.push(c.text.slice(at, at + to - from).join('\n'))
       else parts.push(at ? c.text.slice(c.ends[at - 1]! + 1) : c.text)
     }
-    return parts.join('\n')
+    return parts
   }
 
   /** The length of a line's text, escapes included. */
@@ -110,6 +109,20 @@ export class Log {
   time = (line: number): number => this.chunks[Math.floor(line / SIZE)]!.times[line % SIZE]!
   rank = (line: number): number => this.chunks[Math.floor(line / SIZE)]!.ranks[line % SIZE]!
   flags = (line: number): number => this.chunks[Math.floor(line / SIZE)]!.flags[line % SIZE]!
+
+  id = (line: number): bigint => this.chunks[Math.floor(line / SIZE)]!.ids[line % SIZE]!
+
+  /** The first line of an event; -1 if it is not there. */
+  find(id: bigint): number {
+    if (id > this.most) return -1
+    for (let i = 0; i < this.chunks.length; i++) {
+      const c = this.chunks[i]!
+      if (id < c.least || id > c.most) continue
+      const at = c.ids.subarray(0, this.count - i * SIZE).indexOf(id)
+      if (at >= 0) return i * SIZE + at
+    }
+    return -1
+  }
 
   /** Whether an event is there. Ids mostly grow, so that few chunks are looked through. */
   has(id: bigint): boolean {

@@ -12,17 +12,11 @@ export function compile({ text, regex, cased }: Query): RegExp {
   return new RegExp(source, cased ? 'g' : 'gi')
 }
 
-/** Whether there is a match that is not empty, as most lines have none. */
-export function matches(re: RegExp, text: string): boolean {
-  if (text.length > MOST) text = text.slice(0, MOST)
-  re.lastIndex = 0
-  return re.test(text) && rangesIn(re, text).length > 0
-}
-
+/** The matches that are not empty. */
 export function rangesIn(re: RegExp, text: string): Range[] {
   const found: Range[] = []
   re.lastIndex = 0 // where matchAll would begin
-  for (const m of text.slice(0, MOST).matchAll(re)) {
+  for (const m of text.matchAll(re)) {
     if (m[0] !== '') found.push([m.index, m.index + m[0].length])
     if (found.length === 1000) break
   }

@@ -18,16 +18,20 @@ export class Overlay {
     this.toasted = setTimeout(() => { toast.hidden = true }, 2500)
   }
 
-  loading(lines: number): void {
+  loading(lines: number, again: () => void): void {
     const { note } = this.shell
     note.hidden = lines === 0
-    note.textContent = lines < 0 ? 'the lines before could not be read' : `reading what was before: ${number(lines)} lines`
+    if (lines >= 0) note.textContent = `reading the whole log: ${number(lines)} lines`
+    else note.replaceChildren('the lines before could not be read ', h('button', { class: 'again', onclick: again }, 'try again'))
   }
 
-  gap(): void {
+  /** The log was read anew, and may lack lines that were shown; show brings the place, if there is one. */
+  gap(lacking: boolean, show: (() => void) | null): void {
     const { banner } = this.shell
-    const close = h('button', { class: 'plain', onclick: () => { banner.hidden = true } }, 'Dismiss')
-    banner.replaceChildren('The server could not go on where this page was. The log is shown anew, from its beginning.', close)
+    const plain = (text: string, click: () => void) => h('button', { class: 'plain', onclick: click }, text)
+    banner.replaceChildren('The server could not go on where this page was, and the log was read anew. ' +
+      (lacking ? 'Lines that were shown are gone.' : 'All lines that were shown are there.'),
+      ...(show ? [plain('Show where', show)] : []), plain('Dismiss', () => { banner.hidden = true }))
     banner.hidden = false
   }
 

@@ -1,20 +1,17 @@
 // The page around a log: which job it is of, and its title.
 
-const log = document.querySelector('job-log')!
-const meta = document.querySelector<HTMLMetaElement>('meta[name="job-log-src"]')
-const path = location.pathname.replace(/\/$/, '')
-const job = decode(path.split('/').at(-1) ?? '')
+import { jobOf } from './job.ts'
 
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
+const log = document.querySelector('job-log')!
+const job = jobOf(location.pathname, Number(told('after')))
+
+/** What the server tells the page; empty if it does not. */
+function told(name: string): string {
+  return document.querySelector<HTMLMetaElement>(`meta[name="job-log-${name}"]`)?.content ?? ''
 }
 
 function source(): string {
-  const url = new URL(meta?.content || path + '/logs', location.href)
+  const url = new URL(told('src') || location.pathname.replace(/\/$/, '') + '/logs', location.href)
   const link = new URLSearchParams(location.search).get('link')
   if (link) url.searchParams.set('link', link)
   return url.href

@@ -2,15 +2,20 @@
 // but the end of its thread. The module is its own worker: no other file is
 // needed, and no policy that lets pages make scripts.
 
-import { matches } from './match.ts'
+import { MOST, rangesIn } from './match.ts'
+import { pause } from './pause.ts'
+import { plain } from './sgr.ts'
 
-interface Task { source: string; flags: string; text: string } // lines, joined: one text is sent sooner than many
+// Lines, many to a part: few texts are sent sooner than many, and those that the
+// log keeps are not put together before, which would leave as much garbage.
+interface Task { source: string; flags: string; parts: string[] }
 
-/** What a worker says of lines: which match, and which took long. */
+/** What a worker says of lines: which match, and in which of these that takes long. */
 export interface Answer { hits: number[]; slow: number[] }
 
-const PATIENCE = 2000 // ms for a chunk of lines
+const PATIENCE = 2000 // ms for a task
 const SLOW = 4 // ms for a line
+const SHORT = 200 // characters, in which few patterns take long
 
 /** In the worker. */
 export function serve(): void {
@@ -19,56 +24,98 @@ export function serve(): void {
   scope.postMessage(null)
 }
 
-export function work({ source, flags, text }: Task): Answer {
-  const re = new RegExp(source, flags), hits: number[] = [], slow: number[] = []
-  text.split('\n').forEach((line, i) => {
-    const begun = performance.now()
-    if (matches(re, line)) hits.push(i)
-    if (performance.now() - begun > SLOW) slow.push(i)
-  })
-  return { hits, slow }
+export function work({ source, flags, parts }: Task): Answer {
+  const answer: Answer = { hits: [], slow: [] }, re = new RegExp(source, flags)
+  let lines = 0
+  for (const part of parts) lines = workOn(re, plain(part), lines, answer)
+  return answer
 }
 
-/** On the page. */
+// Adds what is found in a text, whose first line has a number; returns the next one.
+function workOn(re: RegExp, text: string, number: number, { hits, slow }: Answer): number {
+  for (let from = 0; from <= text.length; number++) {
+    const lf = text.indexOf('\n', from), end = lf < 0 ? text.length : lf
+    const line = text.slice(from, Math.min(end, from + MOST))
+    from = end + 1
+    re.lastIndex = 0
+    const first = re.exec(line)
+    if (!first || (first[0] === '' && !rangesIn(re, line).length)) continue
+    hits.push(number)
+    if (line.length > SHORT && isSlow(re, line)) slow.push(number)
+  }
+  return number
+}
+
+function isSlow(re: RegExp, line: string): boolean {
+  const begun = performance.now()
+  rangesIn(re, line)
+  return performance.now() - begun > SLOW
+}
+
+/**
+ * On the page, for one search, whose worker ends with it: nothing of another
+ * search can get between its questions and answers.
+ */
 export class Patterns {
   private worker: Promise<Worker | null> | null = null
+  private readonly asked: { resolve(a: Answer): void; reject(e: Error): void }[] = [] // the worker answers in this order
+  private timer = 0
 
-  async run(re: RegExp, text: string): Promise<Answer> {
-    const task = { source: re.source, flags: re.flags, text }
+  async run(re: RegExp, parts: string[]): Promise<Answer> {
+    const task = { source: re.source, flags: re.flags, parts }
     const worker = await (this.worker ??= start())
     if (worker) return this.ask(worker, task)
     if (risky(re.source)) throw new Error('a pattern that may take for ever is not tried here')
-    return work({ ...task, text: text.replace(/^(.{1000}).*/gm, '$1') })
+    const answer: Answer = { hits: [], slow: [] }
+    let lines = 0
+    for (const part of parts) {
+      await pause()
+      lines = workOn(re, plain(part).replace(/^(.{1000}).*/gm, '$1'), lines, answer)
+    }
+    return answer
   }
 
+  /** Ends the worker. What was asked is never answered. */
   stop(): void {
+    clearTimeout(this.timer)
     void this.worker?.then((worker) => worker?.terminate())
     this.worker = null
+    this.asked.length = 0
   }
 
   private ask(worker: Worker, task: Task): Promise<Answer> {
+    worker.onerror = () => this.fail()
+    worker.onmessage = (e) => this.answered(e.data)
     return new Promise((resolve, reject) => {
-      const fail = () => {
-        this.stop()
-        reject(new Error('the pattern takes too long'))
-      }
-      // A page that was busy hears its answers late, which the second timer waits for.
-      let timer = setTimeout(() => { timer = setTimeout(fail, 100) }, PATIENCE)
-      worker.onerror = fail
-      worker.onmessage = (e) => {
-        clearTimeout(timer)
-        resolve(e.data)
-      }
+      this.asked.push({ resolve, reject })
+      if (this.asked.length === 1) this.wait()
       worker.postMessage(task)
     })
+  }
+
+  // A page that was busy hears its answers late, which the second timer waits for.
+  private wait(): void {
+    this.timer = setTimeout(() => { this.timer = setTimeout(() => this.fail(), 100) }, PATIENCE)
+  }
+
+  private answered(answer: Answer): void {
+    clearTimeout(this.timer)
+    this.asked.shift()?.resolve(answer)
+    if (this.asked.length) this.wait()
+  }
+
+  private fail(): void {
+    const [first] = this.asked
+    this.stop()
+    first?.reject(new Error('the pattern takes too long'))
   }
 }
 
 interface TrustedTypes { createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string } }
 let policy: { createScriptURL(url: string): string } | undefined
 
-// The worker, once it runs. A page of another origin, or a policy that forbids
-// workers, has none.
+// The worker, once it runs; null where there can be none: in a page of another
+// origin than the module's, or of a policy that forbids it.
 function start(): Promise<Worker | null> {
   return new Promise((resolve) => {
     try {
@@ -84,9 +131,13 @@ function start(): Promise<Worker | null> {
   })
 }
 
-/** Whether something is repeated that itself repeats something, or has several ways. */
+/**
+ * Whether something is repeated that itself repeats something, or has several
+ * ways, or whether there are more repetitions than two.
+ */
 export function risky(source: string): boolean {
   const varies = [false] // whether the groups around, the outermost first, can match in several ways
+  let repeated = 0
   for (let i = 0; i < source.length; i++) {
     const c = source[i]!
     if (c === '\\') i++
@@ -96,7 +147,10 @@ export function risky(source: string): boolean {
       const inner = varies.pop()
       if (inner && /^[*+{]/.test(source.slice(i + 1))) return true
       if (inner) varies[varies.length - 1] = true
-    } else if ('*+{|'.includes(c)) varies[varies.length - 1] = true
+    } else if ('*+{|'.includes(c)) {
+      if (c !== '|' && ++repeated > 2) return true
+      varies[varies.length - 1] = true
+    }
   }
   return false
 }

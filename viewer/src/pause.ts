@@ -20,6 +20,14 @@ export function pause(): Promise<unknown> {
   })
 }
 
+// Until what was just drawn can be seen, or, where nothing is shown, for a little.
+export function painted(): Promise<unknown> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 100)
+    globalThis.requestAnimationFrame?.(() => setTimeout(resolve))
+  })
+}
+
 // A budget of milliseconds, after which the worker rests.
 export class Budget {
   private since = performance.now()

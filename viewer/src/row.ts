@@ -17,6 +17,7 @@ export interface Look {
   time: string
   title: string
   truncated: boolean
+  gap: 'before' | 'after' | null // where lines are gone that were shown
   whole: boolean // draw all of a long text
   matches: (text: string) => Range[]
   theme: Theme
@@ -45,7 +46,8 @@ export function makeRow(): Row {
 export function draw(row: Row, look: Look): void {
   const { element, number, time, message } = row
   element.className = 'row ' + ranks[look.rank] + (look.chosen ? ' chosen' : '') + (look.current ? ' current' : '') +
-    (look.found ? ' found' : '') + (look.group ? ' group' : '') + (look.group?.failed ? ' failed' : '')
+    (look.found ? ' found' : '') + (look.group ? ' group' : '') + (look.group?.failed ? ' failed' : '') +
+    (look.gap ? ' gap-' + look.gap : '')
   element.dataset.line = String(look.line)
   element.id = 'line-' + look.line
   element.setAttribute('aria-rowindex', String(look.number || look.line + 1))
@@ -56,7 +58,13 @@ export function draw(row: Row, look: Look): void {
   time.textContent = look.time
   time.title = look.title
   message.style.setProperty('--depth', String(look.depth))
-  message.replaceChildren(...content(look))
+  message.replaceChildren(...gap(look), ...content(look))
+}
+
+// It comes first, so that it is seen beside a long line, too.
+function gap({ gap }: Look): Node[] {
+  if (!gap) return []
+  return [h('span', { class: 'chip gap' }, gap === 'before' ? 'lines that were shown here are gone' : 'lines that were shown after this one are gone')]
 }
 
 function content(look: Look): Node[] {

@@ -4,16 +4,24 @@
 export interface Rows {
   readonly count: number
   lineAt(row: number): number
-  /** The row of a line, or of the nearest one before it that is shown. */
+  /** The row of a line, or of the nearest one before it that is shown; -1 if there is none. */
   rowAt(line: number): number
+  /** How many rows at the beginning are those of others too; Infinity if all are. */
+  common(others: Rows): number
 }
 
-/** All lines but those of some intervals, sorted and apart, ends included. */
+/** The row that is so many rows after that of a line, or before, which itself may be none. */
+export function beside(rows: Rows, line: number, by: number): number {
+  const at = rows.rowAt(line), is = at >= 0 && rows.lineAt(at) === line
+  return Math.max(0, Math.min(at + by + (by < 0 && !is ? 1 : 0), rows.count - 1))
+}
+
+/** All lines but those of some intervals, sorted and apart, ends included. The last may go on, to Infinity. */
 export class Unfolded implements Rows {
   private readonly before: number[] = [] // hidden lines before each interval
 
   constructor(
-    private readonly lines: () => number,
+    private readonly log: { readonly count: number },
     private readonly hidden: readonly (readonly [first: number, last: number])[],
   ) {
     let sum = 0
@@ -25,7 +33,9 @@ export class Unfolded implements Rows {
   }
 
   get count(): number {
-    return this.lines() - this.before[this.hidden.length]!
+    const end = this.hidden.at(-1)
+    if (end?.[1] === Infinity) return Math.min(this.log.count, end[0]) - this.before.at(-2)!
+    return this.log.count - this.before.at(-1)!
   }
 
   lineAt(row: number): number {
@@ -38,6 +48,14 @@ export class Unfolded implements Rows {
     if (i < 0) return line
     const [begin, last] = this.hidden[i]!
     return (line <= last ? begin - 1 : line - (last - begin + 1)) - this.before[i]!
+  }
+
+  common(others: Rows): number {
+    if (!(others instanceof Unfolded) || others.log !== this.log) return 0
+    const here = this.hidden, there = others.hidden
+    let i = 0
+    while (here[i] && here[i]![0] === there[i]?.[0] && here[i]![1] === there[i]![1]) i++
+    return Math.min(here[i]?.[0] ?? Infinity, there[i]?.[0] ?? Infinity) - this.before[i]!
   }
 }
 
@@ -60,7 +78,11 @@ export class Listed implements Rows {
   }
 
   rowAt(line: number): number {
-    return Math.max(0, this.after(line) - 1)
+    return this.after(line) - 1
+  }
+
+  common(others: Rows): number {
+    return others === this ? Infinity : 0
   }
 
   /** The row of the first line after one. */
@@ -69,7 +91,7 @@ export class Listed implements Rows {
   }
 
   has(line: number): boolean {
-    return this.count > 0 && this.list[this.rowAt(line)] === line
+    return this.list[this.rowAt(line)] === line
   }
 }
 

@@ -3,13 +3,14 @@
 import { Listed } from './rows.ts'
 import { plain } from './sgr.ts'
 import { pause } from './pause.ts'
-import { rangesIn, type Query } from './match.ts'
-import type { Patterns } from './patterns.ts'
+import { MOST, rangesIn, type Query } from './match.ts'
+import { Patterns, type Answer } from './patterns.ts'
 import type { Range } from './links.ts'
-import type { Chunk, Log } from './log.ts'
+import { SIZE, type Chunk, type Log } from './log.ts'
 
 const SLICE = 8 // ms
 const BATCH = 8 // chunks that a worker is given at once
+const AHEAD = 3 // batches that it has, so that it does not wait for the page
 
 export class Search {
   readonly found = new Listed()
@@ -18,22 +19,27 @@ export class Search {
   private running = false
   private stopped = false
   private readonly slow = new Set<number>() // lines in which a pattern takes long
+  private readonly patterns = new Patterns()
+  private readonly asked: { from: number; to: number; answer: Promise<Answer> }[] = []
 
   constructor(
     private readonly log: Log,
     private readonly re: RegExp,
     private readonly query: Query,
-    private readonly patterns: Patterns,
     private readonly progress: () => void,
   ) {}
 
-  stop(): void { this.stopped = true }
+  stop(): void {
+    this.stopped = true
+    this.patterns.stop()
+  }
+
   get done(): boolean { return this.scanned === this.log.count || this.failure !== '' }
 
-  /** The matches in a line, to be shown. A pattern that was not tried yet is not tried here. */
+  /** The matches in a line, to be shown. A pattern is tried only where it is known to match, and soon. */
   ranges(line: number, text: string): Range[] {
-    if (this.query.regex && (line >= this.scanned || this.slow.has(line))) return []
-    return rangesIn(this.re, text)
+    if (!this.query.regex) return rangesIn(this.re, text)
+    return this.found.has(line) && !this.slow.has(line) ? rangesIn(this.re, text.slice(0, MOST)) : []
   }
 
   async run(): Promise<void> {
@@ -54,9 +60,10 @@ export class Search {
   }
 
   private async pattern(): Promise<void> {
-    const from = this.scanned, to = Math.min(this.log.count, (Math.floor(from / 1024) + BATCH) * 1024)
+    while (this.asked.length < AHEAD && this.sent < this.log.count) this.ask()
+    const { from, to, answer } = this.asked.shift()!
     try {
-      const { hits, slow } = await this.patterns.run(this.re, plain(this.log.joined(from, to)))
+      const { hits, slow } = await answer
       for (const i of hits) this.found.push(from + i)
       for (const i of slow) this.slow.add(from + i)
       this.scanned = to
@@ -65,11 +72,21 @@ export class Search {
     }
   }
 
+  // Where the next question begins.
+  private get sent(): number { return this.asked.at(-1)?.to ?? this.scanned }
+
+  private ask(): void {
+    const from = this.sent, to = Math.min(this.log.count, (Math.floor(from / SIZE) + BATCH) * SIZE)
+    const answer = this.patterns.run(this.re, this.log.parts(from, to))
+    answer.catch(() => {}) // the first that fails is waited for
+    this.asked.push({ from, to, answer })
+  }
+
   // A chunk, or what there is of it.
   private step(): void {
-    const index = Math.floor(this.scanned / 1024), c = this.log.chunks[index]!
-    const first = index * 1024, from = this.scanned - first
-    const to = Math.min(1024, this.log.count - first)
+    const index = Math.floor(this.scanned / SIZE), c = this.log.chunks[index]!
+    const first = index * SIZE, from = this.scanned - first
+    const to = Math.min(SIZE, this.log.count - first)
     if (typeof c.text === 'string' && !c.coloured && from === 0) this.whole(c, c.text, first)
     else for (let i = from; i < to; i++) if (this.matches(this.log.text(first + i))) this.found.push(first + i)
     this.scanned = first + to

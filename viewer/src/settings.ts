@@ -4,6 +4,8 @@
 export type Times = 'off' | 'absolute' | 'relative'
 export interface Settings { wrap: boolean; times: Times }
 
+export const next = { off: 'absolute', absolute: 'relative', relative: 'off' } as const
+
 const KEY = 'job-log'
 
 export function load(): Settings {

@@ -1,6 +1,7 @@
 // The elements that are always there.
 
 import { h } from './dom.ts'
+import { ROW } from './view.ts'
 
 export function shell() {
   const slab = h('div', { class: 'slab', role: 'presentation' })
@@ -14,6 +15,7 @@ export function shell() {
   const spoken = h('div', { class: 'spoken', role: 'log', 'aria-live': 'polite', 'aria-label': 'News of the log' })
   const stage = h('div', { class: 'stage' }, port, empty, note, pill, toast)
   const app = h('div', { class: 'app' }, banner, stage, spoken)
+  app.style.setProperty('--row', ROW + 'px')
   return { app, banner, stage, port, canvas, slab, empty, note, pill, toast, spoken }
 }
 

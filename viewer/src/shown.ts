@@ -3,7 +3,7 @@
 
 import { Filter } from './filter.ts'
 import { Groups, type Group } from './groups.ts'
-import { Unfolded, type Rows } from './rows.ts'
+import { Listed, Unfolded, beside, type Rows } from './rows.ts'
 import { duration } from './time.ts'
 import type { Log } from './log.ts'
 import type { Look } from './row.ts'
@@ -11,9 +11,11 @@ import type { Anchor, View } from './view.ts'
 
 export class Shown {
   filter: Filter | null = null
+  private rows: Rows = new Listed()
   private groups: Groups
-  private folds = ''
-  private unseen = 0 // rows that were there when the reader left the end
+  private fresh = 0 // the first line that was not there when the reader left the end
+  private errors = 0 // those that are drawn, as groups that fail say so
+  private gone = { line: -1, after: false } // where lines are gone that were shown
 
   constructor(
     private log: Log,
@@ -24,22 +26,19 @@ export class Shown {
 
   start(): void { this.set(null) }
 
-  get rows(): Rows {
-    const { log } = this
-    return this.filter?.rows ?? new Unfolded(() => log.count, this.groups.hidden())
-  }
-
   /** Rows that came since the reader left the end. */
-  get news(): number { return this.view.count - this.unseen }
+  get news(): number { return this.rows.count - 1 - this.rows.rowAt(this.fresh - 1) }
 
   /** What is there now is not new. */
-  mark(): void { this.unseen = this.view.count }
+  mark(): void { this.fresh = this.log.count }
 
   /** Lines have come. Groups that end are left open to a reader who is not at the end. */
   grown(keepOpen: boolean): void {
     this.filter?.update()
-    if (this.groups.update(keepOpen) || this.folds.endsWith('…')) this.refold()
-    else this.view.update()
+    const { count } = this.log.errors, fails = count !== this.errors
+    this.errors = count
+    if (this.groups.update(keepOpen)) this.refold()
+    else this.view.update(fails)
   }
 
   /** Another log, which has the lines of this one from some line on, or none of them. */
@@ -47,32 +46,36 @@ export class Shown {
     const anchor = Number.isNaN(shift) ? null : this.view.anchor()
     const groups = new Groups(log)
     if (anchor) {
-      anchor.line += shift
+      anchor.line = Math.min(anchor.line + shift, log.count - 1) // after a gap there may be fewer
       groups.inherit(this.groups, shift)
     }
-    const { news } = this
+    this.fresh = Math.max(0, this.fresh + log.count - this.log.count) // as many as before
     this.log = log
     this.groups = groups
     groups.update(false)
     if (anchor && !this.view.following) groups.uncover(anchor.line)
     if (this.filter) this.filter = new Filter(log, this.filter.rank)
-    this.folds = ''
-    this.view.setRows(this.rows, anchor)
-    this.unseen = this.view.count - Math.min(news, this.view.count)
+    this.rows = this.wanted
+    this.view.relayout(anchor, this.rows)
+  }
+
+  /** From a line on the log is not what was shown; -1 if it has all of that. Returns the line that says so, or -1. */
+  gap(from: number): number {
+    const after = from === this.log.count // there is none yet
+    this.gone = { line: after ? from - 1 : from, after }
+    return this.gone.line
   }
 
   private refold(): void {
-    const hidden = this.groups.hidden(), end = hidden.at(-1)?.[1] === this.log.count - 1
-    const folds = hidden.join() + (end ? '…' : '') // one at the end grows with the log
-    if (folds === this.folds || this.filter) this.view.update(true)
+    if (this.wanted.common(this.rows) === Infinity) this.view.update(true) // the looks of groups have changed
     else this.set(this.view.anchor())
-    this.folds = folds
   }
 
+  private get wanted(): Rows { return this.filter?.rows ?? new Unfolded(this.log, this.groups.hidden()) }
+
   private set(anchor: Anchor | null): void {
-    const { news } = this
+    this.rows = this.wanted
     this.view.setRows(this.rows, anchor)
-    this.unseen = this.view.count - news
   }
 
   // ---- groups
@@ -94,13 +97,17 @@ export class Shown {
     this.set(anchor)
   }
 
-  /** How a line is to look as part of its groups. */
-  look(line: number): Pick<Look, 'group' | 'depth'> {
+  /** How a line is to look where it is. */
+  look(line: number): Pick<Look, 'group' | 'depth' | 'gap'> {
+    return { ...this.grouped(line), gap: line !== this.gone.line ? null : this.gone.after ? 'after' : 'before' }
+  }
+
+  private grouped(line: number): Pick<Look, 'group' | 'depth'> {
     const around = this.filter ? null : this.groups.around(line), group = around?.start === line ? around : null
     if (!around) return { group: null, depth: 0 }
     if (!group) return { group, depth: around.depth + 1 }
-    const lines = group.end - line // Infinity while it goes on
-    return { depth: group.depth, group: { open: this.groups.isOpen(group), failed: this.groups.failed(group), lines, took: duration(group.took) } }
+    const { groups } = this
+    return { depth: group.depth, group: { open: groups.isOpen(group), failed: groups.failed(group), lines: groups.size(group), took: duration(group.took) } }
   }
 
   // ---- the filter
@@ -123,7 +130,7 @@ export class Shown {
   /** The line some rows further. */
   beside(line: number, by: number): number {
     const { rows } = this
-    return rows.count && rows.lineAt(Math.max(0, Math.min(rows.rowAt(line) + by, rows.count - 1)))
+    return rows.count && rows.lineAt(beside(rows, line, by))
   }
 
   /** Sees to it that a line is a row. True if the filter had to go. */

@@ -29,6 +29,14 @@ export class Status {
     this.element = h('div', { class: 'status', role: 'status', 'aria-live': 'off' }, this.badge, this.elapsed, h('span', { class: 'line' }, this.link, this.retry))
   }
 
+  /** How the connection is now; its end is the job's. */
+  hear(s: State): void {
+    this.state = s
+    if (s.kind !== 'complete') return
+    this.over = true
+    if (s.state) this.job = s.state
+  }
+
   /** What the job's state is called: without word from the server, by whether there are lines. */
   name(lines: number): string {
     const { kind } = this.state

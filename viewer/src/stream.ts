@@ -28,8 +28,14 @@ export interface Options {
   credentials?: RequestCredentials
 }
 
-const SILENCE = 45_000 // three heartbeats, unless the server has others
+const SILENCE = 45_000 // at least
+const HEARTBEATS = 3
+const LONGEST_SILENCE = 600_000
 const LONGEST = 30_000
+const LOGIN = 'What answers is no log: a page to log in, perhaps.'
+
+// What asks for a login answers with a page, and 200.
+const isStream = (r: Response) => /^text\/event-stream\b/i.test(r.headers.get('Content-Type') ?? '')
 
 export class Stream {
   cursor = ''
@@ -42,6 +48,7 @@ export class Stream {
   private bye = false
   private met = false // it has answered
   private heard = 0
+  private quiet = 0 // before what was heard last
   private silence = SILENCE
   private abort = new AbortController()
   private wake = () => {}
@@ -110,8 +117,18 @@ export class Stream {
   // fewer words than thought.
   private watch(): void {
     if (Date.now() - this.heard <= this.silence) return
-    this.silence = Math.min(this.silence * 2, 600_000)
+    this.bear(this.silence * 2)
     this.abort.abort()
+  }
+
+  private bear(silence: number): void {
+    this.silence = Math.min(Math.max(silence, SILENCE), LONGEST_SILENCE)
+  }
+
+  // What is said on a silent connection tells how often that is.
+  private heartbeat(text: string): void {
+    this.bear(this.quiet * HEARTBEATS)
+    this.sink.state({ kind: text === 'waiting' ? 'waiting' : 'live' })
   }
 
   private address(): string {
@@ -132,15 +149,19 @@ export class Stream {
     const date = Date.parse(response.headers.get('Date') ?? '')
     if (date) this.sink.clock(date)
     if (response.status === 204) return this.end({ kind: 'complete', state: '' })
-    if (response.ok && response.body && isStream(response)) return this.read(response.body)
-    const reason = response.ok ? 'the server answers with a page and no log: perhaps you have to log in again' : await said(response)
+    if (response.ok && response.body) return isStream(response) ? this.read(response.body) : this.keptOut(response.status, LOGIN)
+    const reason = await said(response)
     const { status } = response
     if (status === 429 || status >= 500) {
       const after = Number(response.headers.get('Retry-After'))
       if (after > 0) this.retry = after * 1000
       this.reason = reason
-    } else if ((status === 401 || response.ok) && this.cursor) this.end({ kind: 'expired' })
+    } else if (status === 401) this.keptOut(status, reason)
     else this.end({ kind: 'refused', status, reason })
+  }
+
+  private keptOut(status: number, reason: string): void {
+    this.end(this.cursor ? { kind: 'expired' } : { kind: 'refused', status, reason })
   }
 
   private async read(body: ReadableStream<Uint8Array>): Promise<void> {
@@ -150,7 +171,8 @@ export class Stream {
     for (;;) {
       const { done, value } = await reader.read()
       if (done) break
-      this.heard = Date.now()
+      this.quiet = Date.now() - this.heard
+      this.heard += this.quiet
       parser.push(value)
       this.sink.flush()
       if (this.over) return
@@ -169,7 +191,7 @@ export class Stream {
   private readonly listener: Listener = {
     id: (id) => { this.cursor = id },
     retry: (ms) => { this.retry = ms },
-    comment: (text) => this.sink.state({ kind: text === 'waiting' ? 'waiting' : 'live' }),
+    comment: (text) => this.heartbeat(text),
     event: (name, data) => {
       if (this.over) return
       try {
@@ -226,6 +248,3 @@ export class Stream {
     })
   }
 }
-
-// What asks for a login answers with a page, and 200.
-const isStream = (response: Response) => /^text\/event-stream\b/i.test(response.headers.get('Content-Type') ?? '')

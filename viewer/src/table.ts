@@ -38,16 +38,15 @@ export class Table {
   set jobs(jobs: Job[]) {
     const before = new Map(this.rows)
     this.rows.clear()
+    for (const job of jobs) this.rows.set(job.id, before.get(job.id) ?? new Row(job))
+    for (const [id, row] of before) if (!this.rows.has(id)) row.element.remove()
     let at = this.body.firstElementChild
     for (const job of jobs) {
-      const row = before.get(job.id) ?? new Row(job)
+      const row = this.rows.get(job.id)!
       row.job = job
-      before.delete(job.id)
-      this.rows.set(job.id, row)
       if (row.element === at) at = at.nextElementSibling
       else this.body.insertBefore(row.element, at)
     }
-    for (const row of before.values()) row.element.remove()
   }
 
   /** Shows the rows that match, and returns how many do. */

@@ -66,6 +66,7 @@ export class Toolbar {
   }
 
   private key(e: KeyboardEvent): void {
+    if (e.isComposing) return
     if (e.key === 'Enter') {
       if (this.timer) this.changed()
       else this.commands.step(e.shiftKey ? -1 : 1)
@@ -74,11 +75,9 @@ export class Toolbar {
     e.preventDefault()
   }
 
-  focusSearch(text: string): void {
-    if (text) this.input.value = text
+  focusSearch(): void {
     this.input.focus()
     this.input.select()
-    if (text) this.changed()
   }
 
   /** What came of the search; an error is told at the field. */
@@ -108,7 +107,7 @@ export class Toolbar {
       const text = `${name} · ${number(totals[i]!)}`
       if (option.textContent !== text) option.textContent = text
     })
-    this.filter.value = String(rank)
+    if (this.filter.value !== String(rank)) this.filter.value = String(rank) // which may be open
     this.filter.classList.toggle('on', rank > 0)
   }
 }

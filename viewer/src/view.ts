@@ -7,7 +7,8 @@ import { Scroll } from './scroll.ts'
 import { makeRow, type Row } from './row.ts'
 import type { Rows } from './rows.ts'
 
-export const ROW = 20 // px; also in style.css
+/** The height of a row in px: fingers need more. The style has it as --row. */
+export const ROW = globalThis.matchMedia?.('(pointer: coarse)').matches ? 24 : 20
 const OVERSCAN = 400 // px above and below
 
 export interface Drawing {
@@ -16,6 +17,9 @@ export interface Drawing {
   estimate(line: number): number
   /** Heights are about to be estimated, all of them. */
   measure(): void
+}
+
+export interface Watcher {
   followed(on: boolean): void
   rendered(): void
 }
@@ -27,12 +31,14 @@ export class View {
   wrap = false
   private readonly scroll: Scroll
   private readonly heights = new Heights()
+  private readonly measured = new Map<number, number>() // heights of lines that are not as they were estimated
   private readonly pool: Row[] = []
   private shown: Row[] = [] // of rows from, from + 1, …
   private from = 0
   private stale = false // all is to be drawn anew
   private frame = 0
   private seen = 0 // the offset of the last render
+  private width = 0
   private sideways = false // a mark in a long line is yet to be brought into view
 
   constructor(
@@ -41,6 +47,7 @@ export class View {
     private readonly slab: HTMLElement,
     private rows: Rows,
     private readonly drawing: Drawing,
+    private readonly watcher: Watcher,
   ) {
     this.scroll = new Scroll(port, canvas)
     port.addEventListener('scroll', () => this.scrolled(), { passive: true })
@@ -55,17 +62,32 @@ export class View {
     this.frame ||= requestAnimationFrame(() => this.render())
   }
 
+  /** Lines from one until another look different. */
+  redraw(from: number, to: number): void {
+    this.shown.forEach((row, i) => {
+      const line = this.rows.lineAt(this.from + i)
+      if (line >= from && line < to) this.drawing.draw(row, line)
+    })
+  }
+
   /** Other rows; what the reader looks at stays where it is. */
   setRows(rows: Rows, anchor: Anchor | null): void {
+    this.heights.cut(rows.common(this.rows))
     this.rows = rows
-    this.heights.clear()
     this.measureAll()
     this.scroll.resize(this.total)
     if (this.following) this.scroll.go(this.scroll.most)
-    else if (anchor && rows.count) this.scroll.go(this.offset(rows.rowAt(anchor.line)) + anchor.delta)
+    else if (anchor && rows.count) this.scroll.go(this.offset(this.rowOf(anchor.line)) + anchor.delta)
     this.seen = this.scroll.top
     this.stale = true
     this.render()
+  }
+
+  /** Lines are wrapped elsewhere, or are others: no height is what it was. */
+  relayout(anchor: Anchor | null, rows = this.rows): void {
+    this.heights.cut(0)
+    this.measured.clear()
+    this.setRows(rows, anchor)
   }
 
   /** The line at the top, and how much of it is above the edge. */
@@ -81,7 +103,7 @@ export class View {
     this.sideways = true
     this.measureAll()
     this.scroll.resize(this.total)
-    const row = this.rows.rowAt(line), top = this.scroll.top, height = this.scroll.height
+    const row = this.rowOf(line), top = this.scroll.top, height = this.scroll.height
     const begin = this.offset(row), end = begin + this.height(row)
     if (begin >= top + ROW && end <= top + height - ROW) return
     const to = where === 'centre' ? begin - height / 3 : begin < top + ROW ? begin - ROW : end - height + ROW
@@ -90,7 +112,6 @@ export class View {
   }
 
   top(): void { this.reach(0) }
-  page(by: number): void { this.reach(this.scroll.top + by * (this.scroll.height - 2 * ROW)) }
 
   follow(): void {
     this.setFollowing(true)
@@ -113,27 +134,31 @@ export class View {
   private setFollowing(on: boolean): void {
     if (on === this.following) return
     this.following = on
-    this.drawing.followed(on)
+    this.watcher.followed(on)
   }
 
-  // A reader who scrolls up is never moved; one who comes to the end follows.
+  // A reader who scrolls up is never moved; one who comes to the end follows. A
+  // window that gets higher moves up what is shown, too.
   private scrolled(): void {
     const top = this.scroll.top
     if (top > this.seen && top >= this.scroll.most - 2) this.setFollowing(true)
-    else if (top < this.seen - 1) this.setFollowing(false)
+    else if (top < this.seen - 1 && top < this.scroll.most - 1) this.setFollowing(false)
     this.update()
   }
 
   private resized(): void {
-    if (this.wrap) {
-      const anchor = this.anchor()
-      this.setRows(this.rows, anchor)
-    } else this.update()
+    const { clientWidth } = this.port
+    if (this.wrap && clientWidth !== this.width) this.relayout(this.anchor())
+    else this.update()
+    this.width = clientWidth
   }
 
   private get total(): number { return this.wrap ? this.heights.total : this.rows.count * ROW }
   private offset(row: number): number { return this.wrap ? this.heights.offset(row) : row * ROW }
   private height(row: number): number { return this.wrap ? this.heights.get(row) : ROW }
+
+  // The row of a line, or the nearest one.
+  private rowOf(line: number): number { return Math.max(0, this.rows.rowAt(line)) }
 
   private rowAt(offset: number): number {
     if (this.wrap) return this.heights.rowAt(Math.max(0, offset))
@@ -143,7 +168,10 @@ export class View {
   private measureAll(): void {
     if (!this.wrap) return
     if (this.heights.count === 0) this.drawing.measure()
-    for (let i = this.heights.count; i < this.rows.count; i++) this.heights.push(this.drawing.estimate(this.rows.lineAt(i)))
+    for (let i = this.heights.count; i < this.rows.count; i++) {
+      const line = this.rows.lineAt(i)
+      this.heights.push(this.measured.get(line) ?? this.drawing.estimate(line))
+    }
   }
 
   private render(): void {
@@ -156,7 +184,7 @@ export class View {
     if (this.wrap && this.correct()) this.place()
     this.seen = this.scroll.top
     if (this.sideways) this.showMark()
-    this.drawing.rendered()
+    this.watcher.rendered()
   }
 
   private showMark(): void {
@@ -211,9 +239,13 @@ export class View {
   // what is at the top then stays there.
   private correct(): boolean {
     const top = this.scroll.top, first = this.rowAt(top), delta = top - this.offset(first)
-    let by = 0
-    this.shown.forEach((row, i) => { by += Math.abs(this.heights.set(this.from + i, row.element.offsetHeight)) })
-    if (!by) return false
+    let wrong = false
+    this.shown.forEach(({ element }, i) => {
+      if (!this.heights.set(this.from + i, element.offsetHeight)) return
+      this.measured.set(this.rows.lineAt(this.from + i), element.offsetHeight)
+      wrong = true
+    })
+    if (!wrong) return false
     this.scroll.resize(this.total)
     this.scroll.go(this.following ? this.scroll.most : this.offset(first) + delta)
     return true

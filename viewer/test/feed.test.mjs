@@ -14,7 +14,7 @@ async function serve(t) {
   const waiting = [], takers = []
   const server = createServer((request, response) => {
     const url = new URL(request.url, 'http://x')
-    response.setHeader('Content-Type', 'text/event-stream')
+    response.setHeader('Content-Type', 'text/event-stream; charset=utf-8')
     const exchange = {
       request, response, query: Object.fromEntries(url.searchParams), cursor: request.headers['last-event-id'],
       say: (text) => response.write(text),
@@ -40,15 +40,22 @@ const plain = { 'Content-Type': 'text/plain; charset=utf-8' }
 const row = (id, message = `line ${id}`) =>
   `id: c${id}\ndata: ${JSON.stringify({ log: { event_id: id, task_id: '1', event_message: message, severity: null, event_time: 1e12 + id } })}\n\n`
 
+const caughtUp = 'event: caught_up\ndata: {}\n\n'
+
+/** The end of a log that has more. */
+const tail = Array.from({ length: 2000 }, (_, i) => row(1001 + i)).join('') + 'retry: 1\n\n' + caughtUp
+
 /** A feed, and a way to wait until something is so. */
 function feed(t, url, tailFirst = true) {
   globalThis.location = new URL(url)
-  const told = { states: [], jobs: [], gaps: 0 }, waiting = new Set()
+  const told = { states: [], jobs: [], gaps: [], shifts: [] }, waiting = new Set()
   const look = () => { for (const w of waiting) if (w.is()) waiting.delete(w), w.resolve() }
   const viewer = {
     grown: look,
+    redraw: () => { told.first = f.first },
     loading: (lines) => { told.read = lines; look() },
-    replaced: (log, before, gap) => { if (gap) told.gaps++; look() },
+    replaced: (log, shift) => { told.shifts.push(shift); look() },
+    gap: (from) => { told.gaps.push(from); look() },
     state: (s) => { told.states.push(s); look() },
     job: (s) => { told.jobs.push(s); look() },
   }
@@ -100,6 +107,42 @@ test('the history comes before the tail; what both have is there once', async (t
   assert.equal(new Set(all).size, 3002)
 })
 
+test('a history that overtakes a connection that was cut is in order', async (t) => {
+  const s = await serve(t), { f, until, state } = feed(t, s.url)
+  const live = await s.next()
+  live.say(tail)
+  const history = await s.next()
+  live.response.destroy()
+  const again = await s.next()
+  assert.equal(again.cursor, 'c3000')
+  history.rows(1, 3005)
+  history.response.end()
+  await until(() => f.whole)
+  again.rows(3001, 3006)
+  again.say(caughtUp)
+  await state('live')
+  assert.deepEqual(lines(f.log), numbered(1, 3006))
+})
+
+test('a connection that is cut while rows of the history are awaited', async (t) => {
+  const s = await serve(t), { f, until } = feed(t, s.url)
+  const live = await s.next()
+  live.say(tail)
+  const history = await s.next()
+  history.rows(1, 3005)
+  history.response.end()
+  await once(history.response, 'finish')
+  await until(() => f.early.length === 5)
+  live.response.destroy()
+  const again = await s.next()
+  again.rows(3001, 3003)
+  await until(() => f.log.has(3003n))
+  await until(() => f.whole)
+  again.rows(3004, 3006)
+  await until(() => f.log.has(3006n))
+  assert.deepEqual(lines(f.log), numbered(1, 3006))
+})
+
 test('a history that is cut goes on where it was', async (t) => {
   const s = await serve(t), { f, until, told } = feed(t, s.url)
   const live = await s.next()
@@ -117,6 +160,47 @@ test('a history that is cut goes on where it was', async (t) => {
   rest.response.end()
   await until(() => f.whole)
   assert.deepEqual(lines(f.log), numbered(1, 3000))
+})
+
+test('a history that is refused loses no line, and is asked for anew', async (t) => {
+  const s = await serve(t), { f, until, told } = feed(t, s.url)
+  const live = await s.next()
+  live.say(tail)
+  const history = await s.next()
+  history.say('retry: 1\n\n')
+  history.rows(1, 700)
+  await until(() => told.read === 700)
+  live.say(row(600) + row(3001)) // late, and in the history already
+  await until(() => f.log.has(3001n))
+  history.response.destroy()
+  ;(await s.next()).response.writeHead(401).end('no\n')
+  await until(() => told.read === -1)
+  assert.deepEqual(lines(f.log), [...numbered(1001, 3000), 'line 3001', 'line 600'])
+  assert.equal(f.first, 1e12 + 1)
+  f.loadHistory() // by the reader's wish
+  ;(await s.next()).response.writeHead(403).end('no\n')
+  await until(() => told.read === -1)
+  live.response.destroy()
+  ;(await s.next()).say(caughtUp)
+  const again = await s.next()
+  assert.deepEqual([again.cursor, again.query], [undefined, { follow: 'false' }])
+  again.rows(1, 3001)
+  again.response.end()
+  await until(() => f.whole)
+  assert.equal(f.log.count, 3001)
+  assert.deepEqual(new Set(lines(f.log)), new Set(numbered(1, 3001)))
+})
+
+test('a feed tells when it knows the first line, and nothing more when it is stopped', async (t) => {
+  const s = await serve(t), { f, until, told } = feed(t, s.url)
+  ;(await s.next()).say(tail)
+  const history = await s.next()
+  history.rows(1, 700)
+  await until(() => told.read === 700)
+  assert.equal(told.first, 1e12 + 1)
+  f.stop()
+  await once(history.response, 'close') // what the history does then, it has done
+  assert.deepEqual([told.shifts, f.whole], [[], false])
 })
 
 test('a connection that is cut goes on after its last row, and rows that come twice do not', async (t) => {
@@ -140,15 +224,38 @@ test('a connection that is cut goes on after its last row, and rows that come tw
   assert.deepEqual(lines(f.log), numbered(1, 7))
 })
 
-test('a gap begins the log anew', async (t) => {
+test('after a gap the log is read anew, and what was shown stays until then', async (t) => {
   const s = await serve(t), { f, until, told } = feed(t, s.url)
   const live = await s.next()
   live.rows(1, 3)
-  live.say('event: caught_up\ndata: {}\n\nevent: gap\nid: c0\ndata: {"reason":"restored"}\n\n')
-  live.rows(2, 4)
-  await until(() => f.log.has(4n))
-  assert.deepEqual(lines(f.log), numbered(2, 4))
-  assert.equal(told.gaps, 1)
+  live.say('event: caught_up\ndata: {}\n\n')
+  await until(() => f.whole)
+  live.say('event: gap\nid: c0\ndata: {"reason":"restored"}\n\n')
+  live.rows(1, 2)
+  await until(() => told.read === 2)
+  assert.deepEqual(lines(f.log), numbered(1, 3))
+  live.say(row(3, 'another') + row(4))
+  live.say('event: caught_up\ndata: {}\n\n')
+  live.rows(5, 5)
+  await until(() => f.log.has(5n))
+  assert.deepEqual(lines(f.log), ['line 1', 'line 2', 'another', 'line 4', 'line 5'])
+  assert.deepEqual([told.gaps, told.shifts.at(-1)], [[2], 0])
+})
+
+test('a gap while the history comes', async (t) => {
+  const s = await serve(t), { f, until, told } = feed(t, s.url)
+  const live = await s.next()
+  live.rows(1001, 3000)
+  live.say('event: caught_up\ndata: {}\n\n')
+  const history = await s.next()
+  history.rows(1, 500)
+  await until(() => told.read === 500)
+  live.say('event: gap\nid: c0\ndata: {}\n\n')
+  live.rows(501, 2999)
+  live.say('data: {"type":"complete","state":"completed"}\n\n')
+  await until(() => told.gaps.length)
+  assert.deepEqual(lines(f.log), numbered(501, 2999))
+  assert.deepEqual([told.gaps, told.shifts, f.whole], [[2499], [500], true])
 })
 
 test('what the server says of itself', async (t) => {
@@ -179,6 +286,21 @@ test('a refusal for good is told, one for now is tried again', async (t) => {
     [['reconnecting', 'too many'], ['reconnecting', 'the store is down'], ['refused', 'there is no such job']])
 })
 
+test('a page to log in is no log', async (t) => {
+  const s = await serve(t), { f, told, state } = feed(t, s.url)
+  const login = async () => (await s.next()).response.writeHead(200, { 'Content-Type': 'text/html' }).end('<!doctype html>\n')
+  await login()
+  await state('refused')
+  assert.match(told.states.at(-1).reason, /log in/)
+  f.again()
+  const live = await s.next()
+  live.say('retry: 1\n\n' + row(1) + caughtUp)
+  await state('live')
+  live.response.destroy()
+  await login()
+  await state('expired')
+})
+
 test('with a permalink the log comes from its beginning', async (t) => {
   const s = await serve(t), { f, until } = feed(t, s.url, false)
   const live = await s.next()
@@ -186,4 +308,83 @@ test('with a permalink the log comes from its beginning', async (t) => {
   live.rows(1, 10)
   await until(() => f.log.count === 10)
   assert.equal(f.whole, true)
+})
+
+test('how long a connection may be silent is learnt from its heartbeats', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval', 'setTimeout', 'Date'], now: 1e12 })
+  const s = await serve(t), { told, until, state } = feed(t, s.url)
+  const silent = (seconds) => { for (let at = 0; at < seconds; at += 5) t.mock.timers.tick(5000) }
+  const kind = () => told.states.at(-1).kind
+  let live = await s.next()
+  const heartbeat = async () => {
+    const before = told.states.length
+    live.say(':\n')
+    await until(() => told.states.length > before)
+  }
+  live.say(row(1) + caughtUp)
+  await state('live')
+  silent(50)
+  await state('reconnecting')
+  silent(5)
+  live = await s.next()
+  live.say(caughtUp) // at once, which tells nothing of heartbeats
+  await state('live')
+  silent(60)
+  await heartbeat() // of a server that has one a minute
+  silent(150)
+  assert.equal(kind(), 'live')
+  await heartbeat()
+  silent(15)
+  await heartbeat() // it has more now
+  silent(50)
+  await state('reconnecting')
+})
+
+test('where a job is that waits is asked: when a line comes, else now and then', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1e12 })
+  const asks = t.mock.method(globalThis, 'fetch').mock
+  const s = await serve(t), { f, told, until } = feed(t, s.url)
+  const state = (word) => `event: state\ndata: {"state":"${word}"}\n\n`
+  const answer = async (word) => {
+    const { query, response } = await s.next(), before = told.jobs.length
+    assert.deepEqual(query, { state: 'true', tail: '0', follow: 'false' })
+    response.end('retry: 2000\n\n' + state(word))
+    await until(() => told.jobs.length > before)
+  }
+  const line = async (id) => {
+    live.say(row(id))
+    await until(() => f.log.has(BigInt(id)))
+  }
+  const live = await s.next()
+  live.say(state('queued') + row(1) + caughtUp)
+  await until(() => f.whole)
+  assert.equal(asks.callCount(), 1)
+  await line(2)
+  await answer('queued')
+  await line(3)
+  assert.equal(asks.callCount(), 2)
+  t.mock.timers.tick(5000)
+  await answer('pending')
+  t.mock.timers.tick(4999)
+  assert.equal(asks.callCount(), 3)
+  t.mock.timers.tick(1)
+  await answer('running')
+  t.mock.timers.tick(60_000)
+  await line(4)
+  assert.equal(asks.callCount(), 4)
+  assert.deepEqual(told.jobs, ['queued', 'queued', 'pending', 'running'])
+})
+
+test('a job that waits is not asked for while the connection is away', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1e12 })
+  const s = await serve(t), { told, until, state } = feed(t, s.url)
+  const live = await s.next()
+  live.say('retry: 100000\n\nevent: state\ndata: {"state":"queued"}\n\n' + caughtUp)
+  await state('live')
+  live.response.destroy()
+  await state('reconnecting')
+  const asks = t.mock.method(globalThis, 'fetch').mock
+  t.mock.timers.tick(40_000)
+  assert.equal(asks.callCount(), 0)
+  assert.deepEqual(told.jobs, ['queued'])
 })

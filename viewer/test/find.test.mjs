@@ -7,7 +7,7 @@ const { compile } = src.match
 
 async function search(log, query) {
   const q = { regex: false, cased: false, ...query }
-  const s = new src.search.Search(log, compile(q), q, new src.patterns.Patterns(), () => {})
+  const s = new src.search.Search(log, compile(q), q, () => {})
   await s.run()
   return s
 }
@@ -27,6 +27,12 @@ test('all lines are searched, in chunks and beyond, with and without colours', a
   }
   assert.equal((await search(log, { text: 'LINE', cased: true })).found.count, 666)
   assert.equal((await search(log, { text: '99. line' })).found.count, (await search(log, { text: '99\\. line', regex: true })).found.count)
+})
+
+test('a long line shows all matches of a text, and those of a pattern where it is looked at', async () => {
+  const text = 'x'.repeat(12_000) + 'here', log = numbers(1, () => text)
+  assert.deepEqual((await search(log, { text: 'here' })).ranges(0, text), [[12_000, 12_004]])
+  assert.deepEqual(found(await search(log, { text: 'here', regex: true })), [])
 })
 
 test('a text is no pattern', async () => {
@@ -50,19 +56,59 @@ test('a search goes on where lines come', async () => {
 test('matches in a text are found whatever was looked at before', () => {
   const re = compile({ text: 'ab?', regex: true, cased: false })
   for (let i = 0; i < 3; i++) {
-    assert.ok(src.match.matches(re, 'xxAxxab'))
+    assert.deepEqual(src.patterns.work({ source: re.source, flags: re.flags, parts: ['\x1b[1mxxAx\x1b[0mxab\n', 'b\na\x1b[1mb'] }).hits, [0, 3])
     assert.deepEqual(src.match.rangesIn(re, 'a-AB'), [[0, 1], [2, 4]])
     re.lastIndex = 3
   }
-  assert.ok(!src.match.matches(compile({ text: 'z*', regex: true, cased: false }), 'aaa'))
+  assert.deepEqual(src.patterns.work({ source: 'z*', flags: 'g', parts: ['aaa\naz'] }).hits, [1])
 })
 
 test('a pattern that is none says why, and one that may take for ever is not tried', async () => {
   assert.throws(() => compile({ text: '(', regex: true, cased: false }), /Unterminated group/)
   const s = await search(numbers(10, () => 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'), { text: '(a+)+$', regex: true })
   assert.match(s.failure, /for ever/)
-  for (const bad of ['(a|a)*', '(.*)*', '((a+)b)+', '(x+x+)+y', '([a-z]+)*', '(a{2,}){3,}']) assert.ok(src.patterns.risky(bad), bad)
+  for (const bad of ['(a|a)*', '(.*)*', '((a+)b)+', '(x+x+)+y', '([a-z]+)*', '(a{2,}){3,}', '.*.*.*x']) assert.ok(src.patterns.risky(bad), bad)
   for (const good of ['(abc)+', 'a+b*', '(a|b)', '\\(a+\\)+', 'error: .*line \\d+']) assert.ok(!src.patterns.risky(good), good)
+})
+
+/** A finder in a log, and where it brings its reader. */
+function finder(log, more = {}) {
+  const ground = {
+    log, whole: true, at: 0, brought: [], told: '',
+    place() { return this.at },
+    bring(line) { this.brought.push(line) },
+    hits(text) {
+      this.told = text
+      this.heard?.()
+    },
+    redraw() {}, toast() {}, ...more,
+  }
+  const f = new src.finder.Finder(ground)
+  const told = async (text) => { while (ground.told !== text) await new Promise((heard) => { ground.heard = heard }) }
+  return { f, ground, told }
+}
+
+test('a search that finds nothing does not call its reader back later', async () => {
+  const log = numbers(10), { f, ground, told } = finder(log)
+  f.find({ text: 'later', regex: false, cased: false })
+  await told('none')
+  log.append(event(10, 'later'))
+  f.grown()
+  await told('1')
+  assert.deepEqual(ground.brought, [])
+})
+
+test('what is before the lines that are there is waited for, unless the reader goes elsewhere', async () => {
+  for (const leaves of [false, true]) {
+    const { f, ground, told } = finder(numbers(10), { whole: false, at: 5 })
+    f.find({ text: 'first', regex: false, cased: false })
+    await told('0…')
+    if (leaves) f.leave()
+    Object.assign(ground, { log: numbers(20, (i) => (i === 3 ? 'first' : 'x')), whole: true })
+    f.replaced(10)
+    await told(leaves ? '1' : '1 of 1')
+    assert.deepEqual(ground.brought, leaves ? [] : [3])
+  }
 })
 
 test('a filter shows a severity and worse, and counts', () => {
@@ -109,4 +155,16 @@ test('sections of GitLab, two marks on a line among them', () => {
   groups.update(false)
   assert.deepEqual(groups.list.map((g) => [src.sgr.plain(log.text(g.start)), g.start, g.end, g.took, g.depth]), [['Build', 0, 1, 60000, 0], ['Test', 2, 4, 1000, 0]])
   assert.deepEqual(groups.hidden(), [[1, 1], [3, 5]])
+})
+
+// Where the work grows with the square of the groups it takes hours.
+test('groups that never end, and ends of none, take no time', { timeout: 60_000 }, () => {
+  const log = new Log(), groups = new src.groups.Groups(log), n = 300_000
+  for (let i = 0; i < n; i++) log.append(event(i, `section_start:1:s${i}\r`))
+  for (let i = 0; i < n; i++) log.append(event(n + i, `section_end:2:other${i}\r`))
+  log.append(event(2 * n, 'section_end:2:s1\r'))
+  log.append(event(2 * n, 'section_end:2:s2\r')) // which ended with the one around it
+  log.append(event(2 * n, 'section_end:2:s0\r'))
+  groups.update(false)
+  assert.deepEqual([0, 1, 2, n - 1].map((i) => groups.list[i].end), [2 * n + 2, 2 * n, 2 * n, 2 * n])
 })

@@ -2,7 +2,7 @@
 import { build } from 'esbuild'
 import { fileURLToPath } from 'node:url'
 
-const names = ['colours', 'download', 'event', 'feed', 'filter', 'groups', 'heights', 'lines', 'links', 'log', 'match', 'patterns', 'permalink', 'poll', 'recent', 'rows', 'search', 'sgr', 'sse', 'status', 'stream', 'time']
+const names = ['colours', 'download', 'event', 'feed', 'filter', 'finder', 'groups', 'heights', 'job', 'keys', 'lines', 'links', 'log', 'match', 'parting', 'patterns', 'permalink', 'poll', 'recent', 'rows', 'scroll', 'search', 'sgr', 'shown', 'sse', 'status', 'stream', 'table', 'time', 'toolbar', 'view']
 
 const { outputFiles } = await build({
   stdin: { contents: names.map((n) => `export * as ${n} from './${n}.ts'`).join('\n'), resolveDir: fileURLToPath(new URL('../src', import.meta.url)) },

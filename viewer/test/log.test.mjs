@@ -22,7 +22,7 @@ test('an event of several lines is several lines, and colours go on', () => {
   const log = new Log()
   log.append(event(1, 'a \x1b[31mred\nstill\x1b[0m not\nplain\n', { truncated: true }))
   assert.deepEqual(lines(log), ['a \x1b[31mred', '\x1b[38;5;1mstill\x1b[0m not', 'plain'])
-  assert.deepEqual([0, 1, 2].map(log.flags), [0, src.log.CONTINUED, src.log.CONTINUED | src.log.TRUNCATED])
+  assert.deepEqual([0, 1, 2].map(log.flags), [0, 0, src.log.TRUNCATED])
   assert.equal(log.events, 1)
 })
 

@@ -47,6 +47,15 @@ test('links are http and https, without what is around them', () => {
   assert.deepEqual(found('"https://a.example/"onmouseover="x HTTPS://B.EXAMPLE/'), ['https://a.example/', 'HTTPS://B.EXAMPLE/'])
 })
 
+// Where the work grows with the square of the brackets it takes hours.
+test('links end in no time, however many brackets there are', { timeout: 60_000 }, () => {
+  const found = (text) => src.links.links(text).map(([from, to]) => text.slice(from, to))
+  assert.deepEqual(found('http://a' + ').'.repeat(4000)), ['http://a'])
+  assert.deepEqual(found('http://a/(([{' + '}])'.repeat(2000)), ['http://a/(([{}])}])'])
+  assert.deepEqual(found('http://a' + ')'.repeat(40_000)), [])
+  assert.equal(found(('http://a' + ')'.repeat(8000) + ' ').repeat(1000)).length, 1000)
+})
+
 test('permalinks', () => {
   const { parse, format } = src.permalink
   assert.deepEqual(parse('#L12'), { from: 12, to: 12 })
@@ -67,4 +76,14 @@ test('the mood of a state', () => {
   const { moodOf } = src.status
   assert.deepEqual([moodOf('completed', true), moodOf('failed', true), moodOf('running', false), moodOf('queued', false), moodOf('', true), moodOf('Timed out', true)],
     ['good', 'bad', 'running', 'queued', 'unknown', 'bad'])
+})
+
+test('the job of a page is the segment that the server says', () => {
+  const { jobOf } = src.job
+  assert.equal(jobOf('/jobs/a%2Fb', 0), 'a/b')
+  assert.equal(jobOf('/jobs/42/', 0), '42')
+  assert.equal(jobOf('/builds/42/view', 1), '42')
+  assert.equal(jobOf('/x/builds/%3Cimg%20src=x%3E/view/', 1), '<img src=x>')
+  assert.equal(jobOf('/builds/100%/log/view', 2), '100%')
+  assert.equal(jobOf('/', 3), '')
 })

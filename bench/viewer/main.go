@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/caddyjobs/caddyjobs/bench/rig"
+)
+
+// options are what the flags say.
+type options struct {
+	parts []part
+	check bool
+
+	opened, navigations int
+	lines, steps        int
+	rate                int
+	time                time.Duration
+}
+
+// part is something that is measured, with a server and a browser of its own.
+type part struct {
+	name    string
+	measure func(ctx context.Context, o *options, s *site, b *browser) (*rig.Report, error)
+}
+
+var parts = []part{{"first", first}, {"million", million}, {"live", live}}
+
+var errMissed = errors.New("some bars are missed, see the tables")
+
+func main() {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	o, err := parse(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err == nil {
+		err = o.all(ctx)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "viewer:", err)
+		os.Exit(1) //nolint:gocritic // cancel has nothing left to do
+	}
+}
+
+func parse(args []string) (*options, error) {
+	o := new(options)
+	flags := flag.NewFlagSet("viewer", flag.ContinueOnError)
+	what := flags.String("parts", "first,million,live", "what is measured, separated by commas")
+	flags.BoolVar(&o.check, "check", false, "fail if a bar is missed")
+	flags.IntVar(&o.opened, "opened", 100_000, "lines of first")
+	flags.IntVar(&o.navigations, "navigations", 15, "how often first opens the page")
+	flags.IntVar(&o.lines, "lines", 1_000_000, "lines of million")
+	flags.IntVar(&o.steps, "steps", 600, "frames in which million is scrolled from end to end")
+	flags.IntVar(&o.rate, "rate", 1000, "lines a second of live")
+	flags.DurationVar(&o.time, "time", time.Minute, "how long live takes")
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	for name := range strings.SplitSeq(*what, ",") {
+		i := slices.IndexFunc(parts, func(p part) bool { return p.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no part %q", name)
+		}
+		o.parts = append(o.parts, parts[i])
+	}
+	return o, nil
+}
+
+// longest bounds one part.
+const longest = 10 * time.Minute
+
+// all measures everything that was asked for, and prints the tables.
+func (o *options) all(ctx context.Context) error {
+	root, err := rig.Root(ctx)
+	if err != nil {
+		return err
+	}
+	dir, err := rig.Programs(root)
+	if err != nil {
+		return err
+	}
+	program := filepath.Join(dir, "caddyjobs")
+	if err := rig.Build(ctx, root, program, "./cmd/caddy"); err != nil {
+		return err
+	}
+	missed := false
+	for _, p := range o.parts {
+		r, err := o.one(ctx, p, root, program)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		missed = missed || len(r.Missed()) > 0
+		if err := r.Print(os.Stdout); err != nil {
+			return err
+		}
+	}
+	if missed && o.check {
+		return errMissed
+	}
+	return nil
+}
+
+func (o *options) one(ctx context.Context, p part, root, program string) (r *rig.Report, err error) {
+	fmt.Fprintln(os.Stderr, p.name)
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	home, err := os.MkdirTemp("", "viewer")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(home)
+	s, err := newSite(ctx, program, home)
+	if s != nil {
+		defer func() { err = errors.Join(err, s.close()) }()
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, err := newBrowser(ctx, root, home)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	return p.measure(ctx, o, s, b)
+}
