@@ -1,5 +1,5 @@
-// What screen readers are told of a log that grows: not each line, but now and
-// then how many came, and the last one.
+// What screen readers are told: where keys have brought the reader, and of a log
+// that grows not each line, but now and then how many came, and the last one.
 
 const PAUSE = 8000 // ms
 
@@ -15,6 +15,8 @@ export class Announcer {
     this.last = last
     this.timer ||= setTimeout(() => this.tell(), PAUSE)
   }
+
+  line(number: number, text: string): void { this.say((number ? `Line ${number}: ` : '') + text.slice(0, 200)) }
 
   say(text: string): void {
     const entry = document.createElement('p')

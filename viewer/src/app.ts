@@ -223,7 +223,6 @@ export class App implements Viewer, Drawing, Ground {
     const { following } = this.view, news = following ? 0 : this.shown.news
     this.overlay.pill(following || (news <= 0 && this.status.over), news)
     if (!this.shell.empty.hidden && this.view.count) this.showEmpty()
-    this.shell.port.setAttribute('aria-activedescendant', this.current < 0 ? '' : 'line-' + this.current)
   }
 
   // ---- groups, the filter, the search
@@ -253,6 +252,7 @@ export class App implements Viewer, Drawing, Ground {
     this.view.unfollow()
     if (this.shown.uncover(line)) this.toast('the filter is off, to show the line')
     this.view.reveal(line)
+    this.announcer.line(this.feed.whole ? line + 1 : 0, plain(this.log.text(line)))
     this.view.update(true)
   }
 
@@ -361,6 +361,7 @@ export class App implements Viewer, Drawing, Ground {
     this.current = this.current < 0 ? this.place() : this.shown.beside(this.current, by)
     this.view.unfollow()
     this.view.reveal(this.current, 'near')
+    this.announcer.line(this.feed.whole ? this.current + 1 : 0, plain(this.log.text(this.current)))
     this.view.update(true)
   }
 
