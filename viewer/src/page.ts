@@ -1,17 +1,11 @@
 // The page around a log: which job it is of, and its title.
 
+import { decode } from './decode.ts'
+
 const log = document.querySelector('job-log')!
 const meta = document.querySelector<HTMLMetaElement>('meta[name="job-log-src"]')
 const path = location.pathname.replace(/\/$/, '')
 const job = decode(path.split('/').at(-1) ?? '')
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
 
 function source(): string {
   const url = new URL(meta?.content || path + '/logs', location.href)
