@@ -8,7 +8,10 @@
 // The property headers has headers for requests. An event joblog tells, in its
 // detail, how the job and the connection are.
 
-import css from './style.css'
+import light from './light.css'
+import dark from './dark.css'
+import badge from './badge.css'
+import style from './style.css'
 import { App } from './app.ts'
 import { serve } from './patterns.ts'
 import type { Theme } from './colours.ts'
@@ -18,8 +21,8 @@ const scrolling = new Set([' ', 'PageUp', 'PageDown', 'ArrowUp', 'ArrowDown', 'A
 
 let sheet: CSSStyleSheet | undefined
 
-function style(): CSSStyleSheet {
-  if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(css)
+function look(): CSSStyleSheet {
+  if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(light + dark + badge + style)
   return sheet
 }
 
@@ -35,7 +38,7 @@ export class JobLog extends Base {
 
   constructor() {
     super()
-    this.attachShadow({ mode: 'open' }).adoptedStyleSheets = [style()]
+    this.attachShadow({ mode: 'open' }).adoptedStyleSheets = [look()]
   }
 
   connectedCallback(): void {

@@ -1,6 +1,6 @@
 // The bar above the log.
 
-import { button, h, icon } from './dom.ts'
+import { button, h, icon, write } from './dom.ts'
 import { number } from './time.ts'
 import { ranks } from './event.ts'
 import { downloadURL, fileName } from './download.ts'
@@ -104,8 +104,7 @@ export class Toolbar {
   showFilter(rank: number, totals: number[]): void {
     ;[...this.filter.options].forEach((option, i) => {
       const name = i === 0 ? 'all lines' : i === ranks.length - 1 ? ranks[i]! : `${ranks[i]} and worse`
-      const text = `${name} · ${number(totals[i]!)}`
-      if (option.textContent !== text) option.textContent = text
+      write(option, `${name} · ${number(totals[i]!)}`)
     })
     if (this.filter.value !== String(rank)) this.filter.value = String(rank) // which may be open
     this.filter.classList.toggle('on', rank > 0)
