@@ -2,11 +2,12 @@
 //
 //   src          the stream
 //   theme        light or dark; else as the reader prefers
-//   page         it is the page: keys are its own wherever the focus is
+//   page         it is the page: keys are its own wherever the focus is, and so is
+//                the address, where #L10 is a line
 //   credentials  include, to send cookies to another origin
 //
-// The property headers has headers for requests. An event joblog tells, in its
-// detail, how the job and the connection are.
+// The property headers has headers for requests; downloads are links, and have
+// none. An event joblog tells, in its detail, how the job and the connection are.
 
 import light from './light.css'
 import dark from './dark.css'
@@ -31,7 +32,7 @@ const Base = page ? HTMLElement : (class {} as typeof HTMLElement)
 
 export class JobLog extends Base {
   static readonly observedAttributes = ['src', 'theme', 'credentials']
-  headers: Record<string, string> = {}
+  private sent: Record<string, string> = {}
   private app: App | null = null
   private told = ''
   private renewing = false
@@ -39,6 +40,16 @@ export class JobLog extends Base {
   constructor() {
     super()
     this.attachShadow({ mode: 'open' }).adoptedStyleSheets = [look()]
+    if (!Object.hasOwn(this, 'headers')) return
+    const { headers } = this // which were set before the element was one of ours
+    delete (this as Partial<JobLog>).headers
+    this.headers = headers
+  }
+
+  get headers(): Record<string, string> { return this.sent }
+  set headers(headers: Record<string, string>) {
+    this.sent = headers
+    this.renew()
   }
 
   connectedCallback(): void {
@@ -74,7 +85,9 @@ export class JobLog extends Base {
     const src = this.getAttribute('src')
     if (!src) return
     const credentials = this.getAttribute('credentials') === 'include' ? 'include' : 'same-origin'
-    this.app = new App(src, { headers: this.headers, credentials }, () => this.theme, (change) => this.tell(change))
+    this.app = new App(src, { headers: this.headers, credentials }, {
+      page: this.hasAttribute('page'), theme: () => this.theme, changed: (change) => this.tell(change),
+    })
     this.shadowRoot!.append(this.app.shell.app)
     this.app.start()
   }

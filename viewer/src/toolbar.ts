@@ -123,8 +123,10 @@ function toggle(label: string, text: string, changed: () => void): HTMLButtonEle
 const pressed = (b: HTMLElement) => b.getAttribute('aria-pressed') === 'true'
 
 function downloads(src: string): HTMLElement {
-  const item = (format: 'text' | 'ndjson', text: string) =>
-    h('a', { href: downloadURL(src, format), download: fileName(src, format), onclick: () => { menu.open = false } }, text)
+  const item = (format: 'text' | 'ndjson', text: string) => {
+    const href = downloadURL(src, format), foreign = new URL(href).origin !== location.origin // which browsers show
+    return h('a', { href, download: fileName(src, format), target: foreign && '_blank', rel: foreign && 'noopener', onclick: () => { menu.open = false } }, text)
+  }
   const menu = h('details', { class: 'menu' },
     h('summary', { class: 'icon', title: 'Download', 'aria-label': 'Download' }, icon(icons.download)),
     h('div', {}, item('text', 'Text'), item('ndjson', 'NDJSON')))
