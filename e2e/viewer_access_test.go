@@ -33,7 +33,7 @@ const needsToken = "a token is needed: as Authorization: Bearer, or in its cooki
 // What browsers say of answers that a page may not read, and what Chromium says
 // of refusals.
 var (
-	blocked = regexp.MustCompile(`blocked by CORS policy`)
+	blocked = regexp.MustCompile(`blocked by CORS policy|^Cross-Origin Request Blocked`)
 	refused = regexp.MustCompile(`^Failed to load resource: the server responded with a status of 40[134] `)
 )
 
@@ -76,7 +76,7 @@ func accessRefused(t *testing.T, v *viewer, _ *host) {
 		"his":    needsToken,
 		"secret": "ask Alice for access",
 		"closed": "The server refuses, with status 403.",
-		"portal": "the server answers with a page and no log: perhaps you have to log in again",
+		"portal": "What answers is no log: a page to log in, perhaps.",
 	} {
 		v.browser.open(t, v.s.https+"/jobs/"+job, look{Clock: v.engine == "chromium", expected: refused})
 		v.awaitRefused(t, reason)

@@ -68,7 +68,8 @@ func viewKeys(t *testing.T, v *viewer) {
 	v.press(t, "g")
 	v.awaitTop(t, 1)
 	v.press(t, "j", "j", "j", "k")
-	v.await(t, `$('.current').id === 'line-1' && $('.port').getAttribute('aria-activedescendant') === 'line-1'`)
+	v.await(t, `$('.current').id === 'line-1' && $$('[aria-current=true]').map((r) => r.id).join() === 'line-1'`)
+	v.awaitText(t, ".spoken", "Line 2: some line 1")
 	v.press(t, "G")
 	v.awaitLast(t, 301)
 	v.awaitFollowing(t, true)
@@ -141,9 +142,9 @@ func viewEnd(t *testing.T, v *viewer) {
 func viewRefused(t *testing.T, v *viewer) {
 	const job = "refused"
 	v.addJob(t, job)
-	v.log(t, job, 2500, "line %d")
+	v.addLines(t, job, 2600)
 	v.show(t, job)
-	v.awaitLine(t, 2500, "line 2499")
+	v.awaitLine(t, 2600, "some hay 2600")
 	v.await(t, `(window.allowed = window.fetch, window.fetch = (to, how) =>
 		to.includes('follow=false') ? Promise.resolve(new Response('no', { status: 403 })) : allowed(to, how), true)`)
 	v.await(t, `(document.querySelector('job-log').setAttribute('src', %q), true)`, "/jobs/"+job+"/logs")
@@ -153,7 +154,7 @@ func viewRefused(t *testing.T, v *viewer) {
 	v.await(t, `$$('.row .m').some((m) => m.textContent === 'one more 0')`)
 	v.await(t, `(window.fetch = allowed, true)`)
 	v.call(t, "click", `$('.note button')`)
-	v.awaitLine(t, 2501, "one more 0")
+	v.awaitLine(t, 2601, "one more 0")
 	v.await(t, `$('.note').hidden`)
 	v.isWhole(t, job)
 }

@@ -21,7 +21,7 @@ export class Actions {
     }
     this.context = act('View in context (x)', 'M2 4h12M2 8h12M2 12h12M5 6.2v3.6', commands.context)
     this.link = act('Copy a link to the line (y)', 'M7 9.5a2.5 2.5 0 0 0 3.5 0l2.5-2.5a2.5 2.5 0 0 0-3.5-3.5L8.3 4.7M9 6.5a2.5 2.5 0 0 0-3.5 0L3 9a2.5 2.5 0 0 0 3.5 3.5l1.2-1.2', commands.copyLink)
-    this.element = h('div', { class: 'actions', role: 'gridcell' }, this.context, this.link,
+    this.element = h('div', { class: 'actions', role: 'cell' }, this.context, this.link,
       act('Copy the line (c)', 'M5.5 5.5v-3h8v8h-3m0-5h-8v8h8v-8Z', commands.copyLine))
     // Fingers come down to scroll, too, and leave at once: a tap is a click.
     slab.addEventListener('pointerover', (e) => { if (e.pointerType === 'mouse') this.show(e) })

@@ -1,5 +1,5 @@
-// What screen readers are told of a log that grows: not each line, but now and
-// then how many came, and the last one.
+// What screen readers are told: where keys have brought the reader, and of a log
+// that grows not each line, but now and then how many came, and the last one.
 
 import { plain } from './sgr.ts'
 import type { State } from './stream.ts'
@@ -16,9 +16,12 @@ export class Announcer {
 
   lineCame(count: number, last: string): void {
     this.lines += count
-    this.last = plain(last.slice(0, 1000)).slice(0, 200)
+    this.last = brief(last)
     this.timer ||= setTimeout(() => this.tell(), PAUSE)
   }
+
+  /** The line to which a key has led; its number, or 0 while that is not known. */
+  line(number: number, text: string): void { this.say((number ? `Line ${number}: ` : '') + brief(text)) }
 
   /** Tells of the connection, if it is otherwise than what was said of it last. */
   connection(kind: State['kind'], job: string): void {
@@ -39,3 +42,5 @@ export class Announcer {
     this.lines = 0
   }
 }
+
+const brief = (text: string) => plain(text.slice(0, 1000)).slice(0, 200)

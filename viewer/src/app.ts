@@ -37,7 +37,7 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
   readonly shown: Shown
   readonly toolbar: Toolbar
   private readonly status = new Status(() => this.feed.again())
-  private readonly announcer = new Announcer(this.shell.spoken)
+  readonly announcer = new Announcer(this.shell.spoken)
   private readonly actions: Actions
   private readonly dark = matchMedia('(prefers-color-scheme: dark)')
   private readonly timer: number
@@ -174,10 +174,9 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
   }
 
   rendered(): void {
-    const { following } = this.view, news = following ? 0 : this.shown.news, { current } = this.reader
+    const { following } = this.view, news = following ? 0 : this.shown.news
     this.overlay.pill(following || (news <= 0 && this.status.over), news)
     if (!this.shell.empty.hidden && this.view.count) this.showEmpty()
-    this.shell.port.setAttribute('aria-activedescendant', current < 0 ? '' : 'line-' + current)
   }
 
   // ---- what the search asks

@@ -4,6 +4,7 @@
 import { Chosen } from './chosen.ts'
 import { copy } from './copy.ts'
 import { plain } from './sgr.ts'
+import type { Announcer } from './announce.ts'
 import type { Feed } from './feed.ts'
 import type { Finder } from './finder.ts'
 import type { Overlay } from './overlay.ts'
@@ -19,6 +20,7 @@ export interface Place {
   readonly shown: Shown
   readonly finder: Finder
   readonly overlay: Overlay
+  readonly announcer: Announcer
 }
 
 export class Reader {
@@ -44,6 +46,12 @@ export class Reader {
     view.unfollow()
     if (shown.uncover(line)) overlay.toast('the filter is off, to show the line')
     view.reveal(line)
+    this.arrived()
+  }
+
+  private arrived(): void {
+    const { feed, view, announcer } = this.at
+    announcer.line(feed.whole ? this.current + 1 : 0, feed.log.text(this.current))
     view.update(true)
   }
 
@@ -59,7 +67,7 @@ export class Reader {
     this.current = this.current < 0 ? this.line : shown.beside(this.current, by)
     view.unfollow()
     view.reveal(this.current, 'near')
-    view.update(true)
+    this.arrived()
   }
 
   context(line: number): void {

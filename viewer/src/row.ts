@@ -37,8 +37,8 @@ export interface Row {
 
 export function makeRow(): Row {
   const number = h('a', { tabindex: '-1' })
-  const time = h('div', { class: 't', role: 'gridcell' })
-  const message = h('div', { class: 'm', role: 'gridcell' })
+  const time = h('div', { class: 't', role: 'cell' })
+  const message = h('div', { class: 'm', role: 'cell' })
   const element = h('div', { class: 'row', role: 'row' }, h('div', { class: 'n', role: 'rowheader' }, number), time, message)
   return { element, number, time, message }
 }
@@ -50,6 +50,7 @@ export function draw(row: Row, look: Look): void {
     (look.gap ? ' gap-' + look.gap : '')
   element.dataset.line = String(look.line)
   element.id = 'line-' + look.line
+  element.setAttribute('aria-current', String(look.current))
   element.setAttribute('aria-rowindex', String(look.number || look.line + 1))
   const shown = look.number ? String(look.number) : ''
   number.dataset.n = shown || '·'

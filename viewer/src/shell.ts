@@ -6,7 +6,8 @@ import { ROW } from './view.ts'
 export function shell() {
   const slab = h('div', { class: 'slab', role: 'presentation' })
   const canvas = h('div', { class: 'canvas', role: 'presentation' }, slab)
-  const port = h('div', { class: 'port', role: 'grid', tabindex: '0', 'aria-label': 'Lines of the log', 'aria-readonly': 'true' }, canvas)
+  // A table, which has the focus only so that keys scroll it: a grid's would go from cell to cell.
+  const port = h('div', { class: 'port', role: 'table', tabindex: '0', 'aria-label': 'Lines of the log' }, canvas)
   const empty = h('div', { class: 'empty', hidden: true })
   const note = h('div', { class: 'note', hidden: true })
   const pill = h('button', { class: 'pill', hidden: true })

@@ -48,7 +48,7 @@ export class Toolbar {
     this.box = h('div', { class: 'search', role: 'search' }, icon(icons.search), this.input, this.hits, this.cased, this.regex,
       button('Previous match (N)', icons.up, () => this.commands.step(-1)), button('Next match (n)', icons.down, () => this.commands.step(1)))
     ranks.forEach((name, rank) => this.filter.append(h('option', { value: String(rank) }, name)))
-    this.element = h('div', { class: 'bar', role: 'toolbar', 'aria-label': 'Log' }, h('slot', { name: 'title' }), status, h('span', { class: 'space' }), this.box, this.filter,
+    this.element = h('div', { class: 'bar', role: 'group', 'aria-label': 'Log' }, h('slot', { name: 'title' }), status, h('span', { class: 'space' }), this.box, this.filter,
       h('div', { class: 'buttons' }, this.wrap, this.times, this.follow, downloads(src), button('Keys (?)', icons.help, () => this.commands.run('help'))))
     this.input.addEventListener('input', () => this.soon())
     this.input.addEventListener('keydown', (e) => this.key(e))
