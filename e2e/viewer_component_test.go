@@ -81,6 +81,7 @@ func TestComponent(t *testing.T) {
 				{"theme", componentTheme, v},
 				{"two", componentTwo, v},
 				{"moved", componentMoved, v},
+				{"guest", componentGuest, v},
 				{"foreign", componentForeign, v},
 				{"credentials", componentCredentials, g},
 				{"refused", accessRefused, g},
@@ -190,6 +191,26 @@ func componentTwo(t *testing.T, v *viewer, h *host) {
 	v.setState(t, "two", "completed")
 	v.awaitLogs(t, "one 0 one 1 one 2 one and 0", "two 0 two 1 two 2 two and 0")
 	v.await(t, `[...document.querySelectorAll('job-log')].map((l) => l.shadowRoot.querySelector('.connection').textContent).join() === 'live,complete'`)
+	v.asked(t, 2)
+}
+
+// componentGuest is in a page that has an address of its own, and sends headers.
+func componentGuest(t *testing.T, v *viewer, h *host) {
+	const job = "guest"
+	v.addJob(t, job)
+	v.log(t, job, 30, "line %d")
+	html := changed(t, snippet(t, v.s.http, job), "<job-log ", `<base href="/elsewhere/"><job-log `)
+	h.show(t, v, v.s.http, html, look{})
+	v.awaitLine(t, 30, "line 29")
+	v.do(t, `(() => { location.hash = '#L10' })()`)
+	v.click(t, `$$('.row').at(-1).querySelector('.n a')`)
+	v.awaitChosen(t, 30, 30)
+	v.await(t, `location.hash === '#L10' && !location.pathname.includes('elsewhere')`)
+	v.await(t, `$$('.menu a').every((a) => a.target === '_blank' && a.href.startsWith(%q))`, v.s.http)
+	v.asked(t, 1)
+	v.do(t, `(() => { document.querySelector('job-log').headers = { 'Accept-Language': 'eo' } })()`)
+	v.awaitLine(t, 30, "line 29")
+	v.s.awaitLeft(t, job, 1)
 	v.asked(t, 2)
 }
 

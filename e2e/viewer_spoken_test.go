@@ -125,4 +125,6 @@ func viewFocus(t *testing.T, v *viewer) {
 	v.click(t, `$$('.row').at(-1).querySelector('.m')`) // by the mouse it is not
 	v.press(t, "k")
 	v.await(t, `$('.current').role === 'row' && $('.current').ariaCurrent === 'true' && $('.spoken').textContent.startsWith('Line ' + $('.current .n a').dataset.n + ': line ')`)
+	v.press(t, "Tab", "Tab") // to its number, and to the link in it
+	v.await(t, `root.activeElement?.matches('.current a.link') || (() => { throw new Error('the focus is on ' + root.activeElement?.outerHTML) })()`)
 }

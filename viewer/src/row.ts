@@ -60,6 +60,8 @@ export function draw(row: Row, look: Look): void {
   time.title = look.title
   message.style.setProperty('--depth', String(look.depth))
   message.replaceChildren(...gap(look), ...content(look))
+  // Tab leads to what is in the line that keys are for, and passes over the others.
+  for (const stop of element.querySelectorAll<HTMLElement>('[tabindex]')) stop.tabIndex = look.current ? 0 : -1
 }
 
 // It comes first, so that it is seen beside a long line, too.
