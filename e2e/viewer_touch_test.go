@@ -20,13 +20,14 @@ func viewTouch(t *testing.T, v *viewer) {
 	v.tap(t, `$('[aria-label^="Follow"]')`)
 	v.awaitFollowing(t, true)
 
-	v.call(t, "swipe", 300)
-	v.awaitFollowing(t, false)
-	v.await(t, `(async () => {
-		const port = $('.port'), { scrollTop, scrollHeight, clientHeight } = port
-		await frame()
-		return port.scrollTop === scrollTop && scrollTop < scrollHeight - clientHeight - 200 && !$('.pill').hidden // it has come to rest
+	v.eval(t, new(bool), `(() => {
+		window.rest = new Promise((done) => $('.port').addEventListener('scrollend', () => done(true), { once: true }))
+		return true
 	})()`)
+	v.call(t, "swipe", 300)
+	v.eval(t, new(bool), `rest`) // it goes on for a while after the finger is gone
+	v.awaitFollowing(t, false)
+	v.await(t, `$('.port').scrollTop < $('.port').scrollHeight - $('.port').clientHeight - 200 && !$('.pill').hidden`)
 	before := v.numbers(t)
 	v.log(t, job, 3, "news %d")
 	v.awaitText(t, ".pill", "↓ 3 new lines")
@@ -108,7 +109,9 @@ func viewStill(t *testing.T, v *viewer) {
 			$('.pill').click()
 			await frame()
 			const end = atEnd()
+			const heard = new Promise((done) => addEventListener('hashchange', done, { once: true }))
 			location.hash = '#L150'
+			await heard
 			await frame()
 			return {
 				animations: document.getAnimations().length + root.getAnimations().length,

@@ -23,13 +23,20 @@ import type { Options, State } from './stream.ts'
 
 export interface Change { name: string; state: State; job: string; over: boolean }
 
+/** What the viewer is in. */
+export interface Host {
+  readonly page: boolean // it is the page, and the address is its own
+  theme(): Theme | null // null for what the reader prefers
+  changed(change: Change): void
+}
+
 export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
   readonly shell = shell()
   readonly kept = settings.load()
   readonly help = help()
   readonly overlay = new Overlay(this.shell)
   readonly painter = new Painter(this)
-  readonly reader = new Reader(this)
+  readonly reader: Reader
   readonly finder = new Finder(this)
   readonly commands = new Commands(this)
   readonly feed: Feed
@@ -47,9 +54,9 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
   constructor(
     src: string,
     options: Options,
-    private readonly theme: () => Theme | null,
-    private readonly changed: (change: Change) => void,
+    private readonly host: Host,
   ) {
+    this.reader = new Reader(this, host.page)
     const { app, port, canvas, slab } = this.shell, { wanted } = this.reader.chosen
     this.feed = new Feed(src, this, options, !wanted)
     this.view = new View(port, canvas, slab, new Listed(), this.painter, this)
@@ -101,7 +108,7 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
 
   get log(): Log { return this.feed.log }
   get whole(): boolean { return this.feed.whole }
-  get shade(): Theme { return this.theme() ?? (this.dark.matches ? 'dark' : 'light') }
+  get shade(): Theme { return this.host.theme() ?? (this.dark.matches ? 'dark' : 'light') }
 
   // ---- what the feed tells
 
@@ -160,10 +167,10 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
     this.toolbar.showFilter(this.shown.filter?.rank ?? 0, totals(log))
     this.toolbar.showOver(status.over)
     this.showEmpty()
-    this.actions.configure(!!this.shown.filter, feed.whole)
+    this.actions.configure(!!this.shown.filter, feed.whole && this.host.page)
     shell.app.style.setProperty('--digits', String(this.painter.digits))
     shell.port.setAttribute('aria-rowcount', String(feed.whole ? log.count : -1))
-    this.changed({ name: status.name(log.count), state: status.state, job: status.job, over: status.over })
+    this.host.changed({ name: status.name(log.count), state: status.state, job: status.job, over: status.over })
   }
 
   private showEmpty(): void { this.overlay.empty(this.view.count, this.shown.filter !== null, this.status.state) }

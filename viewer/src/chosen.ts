@@ -1,16 +1,21 @@
-// The lines that the address names, which the reader chooses by their numbers.
+// The lines that the reader chooses by their numbers. In the log's own page the
+// address names them; that of another page is not ours.
 
 import * as permalink from './permalink.ts'
 import type { Lines } from './permalink.ts'
 
 export class Chosen {
-  lines: Lines | null = permalink.parse(location.hash)
+  lines: Lines | null
   /** Those lines, as long as they are to be shown but are not there yet. */
-  wanted = this.lines
+  wanted: Lines | null
+
+  constructor(private readonly page: boolean) {
+    this.lines = this.wanted = page ? permalink.parse(location.hash) : null
+  }
 
   /** The address is another one. */
   read(): void {
-    this.lines = this.wanted = permalink.parse(location.hash)
+    if (this.page) this.lines = this.wanted = permalink.parse(location.hash)
   }
 
   has(n: number): boolean {
@@ -25,7 +30,7 @@ export class Chosen {
   }
 
   set(lines: Lines | null): void {
-    if (lines || this.lines) permalink.show(lines)
+    if (this.page && (lines || this.lines)) permalink.show(lines)
     this.lines = lines
     this.wanted = null
   }

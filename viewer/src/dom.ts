@@ -14,6 +14,11 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element
 }
 
+/** Sets a text, if it is another one: nothing is read anew, and selections stay. */
+export function write(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text
+}
+
 /** An icon of strokes in a box of 16. */
 export function icon(path: string): SVGSVGElement {
   const ns = 'http://www.w3.org/2000/svg'

@@ -1,5 +1,7 @@
 // The whole log as a file: the same URL in another format.
 
+import { decode } from './decode.ts'
+
 export function downloadURL(src: string, format: 'text' | 'ndjson'): string {
   const url = new URL(src, location.href)
   url.searchParams.set('format', format)
@@ -10,11 +12,5 @@ export function downloadURL(src: string, format: 'text' | 'ndjson'): string {
 export function fileName(src: string, format: 'text' | 'ndjson'): string {
   const parts = new URL(src, location.href).pathname.split('/').filter(Boolean)
   const name = (parts.at(-1) === 'logs' ? parts.at(-2) : parts.at(-1)) ?? 'job'
-  let bare = name
-  try {
-    bare = decodeURIComponent(name)
-  } catch {
-    // It is a name as it stands.
-  }
-  return bare.replace(/[^\w.-]+/g, '_') + (format === 'text' ? '.log' : '.ndjson')
+  return decode(name).replace(/[^\w.-]+/g, '_') + (format === 'text' ? '.log' : '.ndjson')
 }

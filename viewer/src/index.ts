@@ -1,5 +1,6 @@
 // The page of the recent jobs.
 
+import { write } from './dom.ts'
 import { Poll } from './poll.ts'
 import { inPlace } from './recent.ts'
 import { Table } from './table.ts'
@@ -26,10 +27,6 @@ function show(): void {
   const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1000))
   write(trouble, reason) // it alone is read aloud
   write(countdown, `; trying again in ${seconds} s`)
-}
-
-function write(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) element.textContent = text
 }
 
 input.addEventListener('input', show)

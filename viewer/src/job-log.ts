@@ -2,13 +2,17 @@
 //
 //   src          the stream
 //   theme        light or dark; else as the reader prefers
-//   page         it is the page: keys are its own wherever the focus is
+//   page         it is the page: keys are its own wherever the focus is, and so is
+//                the address, where #L10 is a line
 //   credentials  include, to send cookies to another origin
 //
-// The property headers has headers for requests. An event joblog tells, in its
-// detail, how the job and the connection are.
+// The property headers has headers for requests; downloads are links, and have
+// none. An event joblog tells, in its detail, how the job and the connection are.
 
-import css from './style.css'
+import light from './light.css'
+import dark from './dark.css'
+import badge from './badge.css'
+import style from './style.css'
 import { App } from './app.ts'
 import { serve } from './patterns.ts'
 import type { Theme } from './colours.ts'
@@ -18,8 +22,8 @@ const scrolling = new Set([' ', 'PageUp', 'PageDown', 'ArrowUp', 'ArrowDown', 'A
 
 let sheet: CSSStyleSheet | undefined
 
-function style(): CSSStyleSheet {
-  if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(css)
+function look(): CSSStyleSheet {
+  if (!sheet) (sheet = new CSSStyleSheet()).replaceSync(light + dark + badge + style)
   return sheet
 }
 
@@ -28,14 +32,24 @@ const Base = page ? HTMLElement : (class {} as typeof HTMLElement)
 
 export class JobLog extends Base {
   static readonly observedAttributes = ['src', 'theme', 'credentials']
-  headers: Record<string, string> = {}
+  private sent: Record<string, string> = {}
   private app: App | null = null
   private told = ''
   private renewing = false
 
   constructor() {
     super()
-    this.attachShadow({ mode: 'open' }).adoptedStyleSheets = [style()]
+    this.attachShadow({ mode: 'open' }).adoptedStyleSheets = [look()]
+    if (!Object.hasOwn(this, 'headers')) return
+    const { headers } = this // which were set before the element was one of ours
+    delete (this as Partial<JobLog>).headers
+    this.headers = headers
+  }
+
+  get headers(): Record<string, string> { return this.sent }
+  set headers(headers: Record<string, string>) {
+    this.sent = headers
+    this.renew()
   }
 
   connectedCallback(): void {
@@ -71,7 +85,9 @@ export class JobLog extends Base {
     const src = this.getAttribute('src')
     if (!src) return
     const credentials = this.getAttribute('credentials') === 'include' ? 'include' : 'same-origin'
-    this.app = new App(src, { headers: this.headers, credentials }, () => this.theme, (change) => this.tell(change))
+    this.app = new App(src, { headers: this.headers, credentials }, {
+      page: this.hasAttribute('page'), theme: () => this.theme, changed: (change) => this.tell(change),
+    })
     this.shadowRoot!.append(this.app.shell.app)
     this.app.start()
   }

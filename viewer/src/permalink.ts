@@ -15,9 +15,12 @@ export function format({ from, to }: Lines): string {
 
 /** Without a new entry in the history, and without the browser's jump. */
 export function show(lines: Lines | null): void {
-  history.replaceState(history.state, '', lines ? format(lines) : location.pathname + location.search)
+  history.replaceState(history.state, '', address(lines))
 }
 
-export function address(lines: Lines): string {
-  return new URL(format(lines), location.href).href
+/** The address of lines, whatever the page takes for its base. */
+export function address(lines: Lines | null): string {
+  const url = new URL(location.href)
+  url.hash = lines ? format(lines) : ''
+  return url.href
 }

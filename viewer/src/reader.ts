@@ -25,10 +25,12 @@ export interface Place {
 
 export class Reader {
   current = -1 // the line that keys are for; -1 for none
-  readonly chosen = new Chosen()
+  readonly chosen: Chosen
   private told = false // that the wanted line is not there yet
 
-  constructor(private readonly at: Place) {}
+  constructor(private readonly at: Place, private readonly page: boolean) {
+    this.chosen = new Chosen(page)
+  }
 
   /** The line that keys are for, or the one at the top. */
   get line(): number { return this.current >= 0 ? this.current : (this.at.view.anchor()?.line ?? 0) }
@@ -129,6 +131,7 @@ export class Reader {
   copyLine(line: number): void { this.copy(plain(this.at.feed.log.text(line)), 'the line is copied') }
 
   copyLink(line: number): void {
+    if (!this.page) return this.at.overlay.toast('only the log’s own page has links to lines')
     if (!this.at.feed.whole) return this.unknown()
     this.copy(this.chosen.link(line + 1), 'the link is copied')
   }

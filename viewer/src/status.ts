@@ -1,7 +1,7 @@
 // How the job and the connection are.
 
 import { duration } from './time.ts'
-import { h } from './dom.ts'
+import { h, write } from './dom.ts'
 import type { State } from './stream.ts'
 
 const failures = /fail|error|abort|cancel|kill|timed?.?out|crash|reject/i
@@ -46,10 +46,10 @@ export class Status {
 
   show(lines: number, first: number, last: number, now: number): void {
     const name = this.name(lines)
-    set(this.badge, name)
+    write(this.badge, name)
     this.badge.dataset.mood = name === 'queued' || name === 'connecting' || name === 'unavailable' ? 'queued' : moodOf(this.job, this.over)
-    set(this.elapsed, duration((this.over ? last : now) - first))
-    set(this.link, this.connection(lines > 0))
+    write(this.elapsed, duration((this.over ? last : now) - first))
+    write(this.link, this.connection(lines > 0))
     this.link.title = this.link.textContent!
     this.link.dataset.kind = this.state.kind
     this.retry.hidden = !['reconnecting', 'expired', 'refused'].includes(this.state.kind)
@@ -71,8 +71,4 @@ export class Status {
       case 'refused': return reasons ? s.reason || `refused with status ${s.status}` : ''
     }
   }
-}
-
-function set(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) element.textContent = text
 }

@@ -1,7 +1,7 @@
 // The rows of the jobs. They are kept: what does not change is not touched, so
 // that focus and selection stay.
 
-import { h } from './dom.ts'
+import { h, write } from './dom.ts'
 import { moodOf } from './status.ts'
 import { linkTo, matches, nameOf, type Job } from './recent.ts'
 import { ago, full } from './time.ts'
@@ -19,10 +19,10 @@ class Row {
 
   show(now: number): void {
     const name = nameOf(this.job)
-    set(this.badge, name)
+    write(this.badge, name)
     this.badge.title = name
     this.badge.dataset.mood = moodOf(name, this.job.ended)
-    set(this.time, ago(now - this.job.time))
+    write(this.time, ago(now - this.job.time))
     this.time.dateTime = this.time.title = full(this.job.time)
   }
 }
@@ -59,8 +59,4 @@ export class Table {
     }
     return n
   }
-}
-
-function set(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) element.textContent = text
 }

@@ -1,6 +1,6 @@
 // The bar above the log.
 
-import { button, h, icon } from './dom.ts'
+import { button, h, icon, write } from './dom.ts'
 import { number } from './time.ts'
 import { ranks } from './event.ts'
 import { downloadURL, fileName } from './download.ts'
@@ -104,8 +104,7 @@ export class Toolbar {
   showFilter(rank: number, totals: number[]): void {
     ;[...this.filter.options].forEach((option, i) => {
       const name = i === 0 ? 'all lines' : i === ranks.length - 1 ? ranks[i]! : `${ranks[i]} and worse`
-      const text = `${name} · ${number(totals[i]!)}`
-      if (option.textContent !== text) option.textContent = text
+      write(option, `${name} · ${number(totals[i]!)}`)
     })
     if (this.filter.value !== String(rank)) this.filter.value = String(rank) // which may be open
     this.filter.classList.toggle('on', rank > 0)
@@ -124,8 +123,10 @@ function toggle(label: string, text: string, changed: () => void): HTMLButtonEle
 const pressed = (b: HTMLElement) => b.getAttribute('aria-pressed') === 'true'
 
 function downloads(src: string): HTMLElement {
-  const item = (format: 'text' | 'ndjson', text: string) =>
-    h('a', { href: downloadURL(src, format), download: fileName(src, format), onclick: () => { menu.open = false } }, text)
+  const item = (format: 'text' | 'ndjson', text: string) => {
+    const href = downloadURL(src, format), foreign = new URL(href).origin !== location.origin // which browsers show
+    return h('a', { href, download: fileName(src, format), target: foreign && '_blank', rel: foreign && 'noopener', onclick: () => { menu.open = false } }, text)
+  }
   const menu = h('details', { class: 'menu' },
     h('summary', { class: 'icon', title: 'Download', 'aria-label': 'Download' }, icon(icons.download)),
     h('div', {}, item('text', 'Text'), item('ndjson', 'NDJSON')))

@@ -1,5 +1,6 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { src } from './load.mjs'
 
 const { spans, plain, carry, RGB, BOLD, DIM, ITALIC, UNDERLINE, INVERSE, STRIKE } = src.sgr
@@ -27,7 +28,10 @@ test('a style goes on in the next line', () => {
 test('all colours can be read on both backgrounds', () => {
   const { coloursOf, contrast } = src.colours
   const rgb = (hex) => parseInt(hex.slice(1), 16)
-  for (const [theme, behind] of [['light', 0xfcfcfa], ['dark', 0x111418]]) {
+  for (const theme of ['light', 'dark']) {
+    const css = readFileSync(new URL(`../src/${theme}.css`, import.meta.url), 'utf8')
+    const behind = rgb(/--bg: (#\w+)/.exec(css)[1])
+    assert.equal(coloursOf({ fg: -1, bg: -1, flags: INVERSE }, theme).background, /--text: (#\w+)/.exec(css)[1])
     for (let fg = -1; fg < 256; fg++) {
       for (const bg of [-1, 0, 1, 2, 3, 4, 7, 11, 15, 16, 46, 128, 231, 244, RGB + 0x777777]) {
         for (const flags of [0, INVERSE]) {
