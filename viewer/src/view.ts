@@ -38,6 +38,7 @@ export class View {
   private stale = false // all is to be drawn anew
   private frame = 0
   private seen = 0 // the offset of the last render
+  private tall = 0 // the height of the port then
   private width = 0
   private sideways = false // a mark in a long line is yet to be brought into view
 
@@ -141,6 +142,7 @@ export class View {
   // window that gets higher moves up what is shown, too.
   private scrolled(): void {
     const top = this.scroll.top
+    if (this.scroll.height !== this.tall) return this.update() // the window moved it, perhaps through other heights
     if (top > this.seen && top >= this.scroll.most - 2) this.setFollowing(true)
     else if (top < this.seen - 1 && top < this.scroll.most - 1) this.setFollowing(false)
     this.update()
@@ -183,6 +185,7 @@ export class View {
     this.place()
     if (this.wrap && this.correct()) this.place()
     this.seen = this.scroll.top
+    this.tall = this.scroll.height
     if (this.sideways) this.showMark()
     this.watcher.rendered()
   }
