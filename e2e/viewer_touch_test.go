@@ -20,12 +20,15 @@ func viewTouch(t *testing.T, v *viewer) {
 	v.tap(t, `$('[aria-label^="Follow"]')`)
 	v.awaitFollowing(t, true)
 
-	v.eval(t, new(bool), `(() => {
-		window.rest = new Promise((done) => $('.port').addEventListener('scrollend', () => done(true), { once: true }))
+	v.call(t, "swipe", 300)
+	v.await(t, `(async () => {
+		const port = $('.port') // which goes on for a while after the finger is gone
+		for (let still = 0, top = -1; still < 10; still++) {
+			await frame()
+			if (port.scrollTop !== top) still = 0, top = port.scrollTop
+		}
 		return true
 	})()`)
-	v.call(t, "swipe", 300)
-	v.eval(t, new(bool), `rest`) // it goes on for a while after the finger is gone
 	v.awaitFollowing(t, false)
 	v.await(t, `$('.port').scrollTop < $('.port').scrollHeight - $('.port').clientHeight - 200 && !$('.pill').hidden`)
 	before := v.numbers(t)
