@@ -111,7 +111,7 @@ export class Chromium {
   }
 
   /** Begins a trace, of which traced() tells. */
-  trace() { return this.browser.startTracing(this.page, { categories: ['disabled-by-default-devtools.timeline'] }) }
+  trace() { return this.browser.startTracing(this.page, { categories: ['toplevel'] }) }
   async traced() { return tasksOf(JSON.parse(await this.browser.stopTracing())) }
 
   /** Does what starts a download: the file's name, and what is in it. */

@@ -88,8 +88,8 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
   }
 
   start(): void {
+    this.feed.start() // the answer comes while the page is laid out
     this.shown.start()
-    this.feed.start()
     this.tick()
   }
 

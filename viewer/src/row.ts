@@ -6,6 +6,7 @@ import { coloursOf, type Theme } from './colours.ts'
 import { links, type Range } from './links.ts'
 import { ranks } from './event.ts'
 import { h } from './dom.ts'
+import { number as count } from './time.ts'
 
 export const LONG = 10_000 // characters that are drawn of a line, unless more is asked for
 
@@ -78,7 +79,7 @@ function content(look: Look): Node[] {
   if (!group) return [body]
   const button = h('button', { class: 'fold', 'aria-expanded': String(group.open), tabindex: '-1' }, h('span', { class: 'title' }, body))
   if (group.lines === Infinity) return [button] // it goes on
-  const lines = group.lines === 1 ? '1 line' : `${group.lines.toLocaleString('en')} lines`
+  const lines = group.lines === 1 ? '1 line' : `${count(group.lines)} lines`
   return [button, h('span', { class: 'about' }, [lines, group.took].filter(Boolean).join(', '))]
 }
 
@@ -90,7 +91,7 @@ function paint(to: ParentNode, look: Look): void {
   const bare = plain(text)
   pieces(to, list, bare, links(bare), look.matches(bare), look.theme)
   if (text.length < all) {
-    to.append(h('button', { class: 'chip more', tabindex: '-1' }, `show all ${all.toLocaleString('en')} characters`))
+    to.append(h('button', { class: 'chip more', tabindex: '-1' }, `show all ${count(all)} characters`))
   }
 }
 

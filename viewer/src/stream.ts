@@ -32,6 +32,7 @@ const SILENCE = 45_000 // at least
 const HEARTBEATS = 3
 const LONGEST_SILENCE = 600_000
 const LONGEST = 30_000
+const SLICE = 32_768 // bytes that are read before others may have the thread
 const LOGIN = 'What answers is no log: a page to log in, perhaps.'
 
 // What asks for a login answers with a page, and 200.
@@ -173,10 +174,12 @@ export class Stream {
       if (done) break
       this.quiet = Date.now() - this.heard
       this.heard += this.quiet
-      parser.push(value)
-      this.sink.flush()
-      if (this.over) return
-      if (budget.spent()) await budget.rest()
+      for (let at = 0; at < value.length; at += SLICE) {
+        parser.push(value.subarray(at, at + SLICE))
+        this.sink.flush()
+        if (this.over) return
+        if (budget.spent()) await budget.rest()
+      }
     }
     // One that was not to be followed has ended as it should.
     if (this.options.params?.follow === 'false' && !this.bye && !this.over) this.end(null)

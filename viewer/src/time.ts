@@ -36,7 +36,8 @@ export function duration(ms: number): string {
   return `${Math.floor(s / 86_400)} d ${Math.floor(s / 3600) % 24} h`
 }
 
-export const number = (n: number) => n.toLocaleString('en')
+/** A whole number with commas. What browsers have for it takes 20 ms to load. */
+export const number = (n: number) => String(n).replace(/\B(?=(\d{3})+$)/g, ',')
 
 /** How long ago something was. */
 export function ago(ms: number): string {

@@ -91,3 +91,7 @@ test('the job of a page is the segment that the server says', () => {
   assert.equal(jobOf('/builds/100%/log/view', 2), '100%')
   assert.equal(jobOf('/', 3), '')
 })
+
+test('numbers have commas', () => {
+  assert.deepEqual([0, 7, 999, 1000, 12_345, 999_999, 1_000_000].map(src.time.number), ['0', '7', '999', '1,000', '12,345', '999,999', '1,000,000'])
+})
