@@ -62,6 +62,7 @@ bench: setup ## measure: many hours, and the machine to itself; see bench/RESULT
 	go test -run '^$$' -bench . -benchtime 1x -timeout 90m ./bench
 	go run ./bench/fanout
 	go run ./bench/endure
+	go run ./bench/viewer
 
 screenshots: setup ## picture the page: docs/viewer.png, and more in .cache/screenshots
 	go test -count 1 -timeout 5m -run TestViewerScenes ./e2e -shots $(CURDIR)/.cache/screenshots -picture $(CURDIR)/docs/viewer.png

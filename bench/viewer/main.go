@@ -80,18 +80,24 @@ func parse(args []string) (*options, error) {
 // longest bounds one part.
 const longest = 10 * time.Minute
 
-// all measures everything that was asked for, and prints the tables.
-func (o *options) all(ctx context.Context) error {
-	root, err := rig.Root(ctx)
-	if err != nil {
-		return err
+// build makes the server as users have it, and returns where it is, and the
+// module's directory.
+func build(ctx context.Context) (root, program string, err error) {
+	if root, err = rig.Root(ctx); err != nil {
+		return "", "", err
 	}
 	dir, err := rig.Programs(root)
 	if err != nil {
-		return err
+		return "", "", err
 	}
-	program := filepath.Join(dir, "caddyjobs")
-	if err := rig.Build(ctx, root, program, "./cmd/caddy"); err != nil {
+	program = filepath.Join(dir, "caddyjobs-viewer")
+	return root, program, rig.Build(ctx, root, program, "./cmd/caddy")
+}
+
+// all measures everything that was asked for, and prints the tables.
+func (o *options) all(ctx context.Context) error {
+	root, program, err := build(ctx)
+	if err != nil {
 		return err
 	}
 	missed := false

@@ -70,8 +70,30 @@ func (l *long) load(ctx context.Context, address string, lines int) error {
 	return l.addHeap("loaded")
 }
 
-// scroll goes up and down, as fast as can be.
+// scroll goes up and down as fast as can be, and again with long lines wrapped.
 func (l *long) scroll(steps int) error {
+	if err := l.sweeps("", steps); err != nil {
+		return err
+	}
+	var frames []float64
+	if err := l.gestures(&frames); err != nil {
+		return err
+	}
+	addFrames(l.r, "gestures", frames, smooth)
+	if err := l.call(nil, "press", "w"); err != nil {
+		return err
+	}
+	if err := l.sweeps("wrapped, ", steps); err != nil {
+		return err
+	}
+	if err := l.call(nil, "press", "w"); err != nil {
+		return err
+	}
+	return l.addHeap("scrolled")
+}
+
+// sweeps goes up and down.
+func (l *long) sweeps(name string, steps int) error {
 	for _, way := range []struct {
 		name string
 		up   bool
@@ -80,17 +102,12 @@ func (l *long) scroll(steps int) error {
 		if err := l.eval(&frames, "bench.sweep(%d, %v)", steps, way.up); err != nil {
 			return err
 		}
-		addFrames(l.r, way.name, frames, smooth)
+		addFrames(l.r, name+way.name, frames, smooth)
 		if err := l.look(); err != nil {
 			return err
 		}
 	}
-	var frames []float64
-	if err := l.gestures(&frames); err != nil {
-		return err
-	}
-	addFrames(l.r, "gestures", frames, smooth)
-	return l.addHeap("scrolled")
+	return nil
 }
 
 func (l *long) gestures(frames *[]float64) error {
