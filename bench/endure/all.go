@@ -34,7 +34,7 @@ func (o *options) all(ctx context.Context) error {
 		}
 	}
 	if missed && o.check {
-		return errMissed
+		return rig.ErrMissed
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/caddyjobs/caddyjobs/bench/rig"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -97,11 +99,11 @@ func TestWriter(t *testing.T) {
 	if _, err := s.make(ctx, 1); err == nil {
 		t.Error("a job is made in no table")
 	}
-	s.writer.fail(errMissed)
+	s.writer.fail(rig.ErrMissed)
 	if err := s.wait(ctx, time.Minute); err == nil {
 		t.Error("the scene goes on")
 	}
-	if err := s.close(); !errors.Is(err, errMissed) {
+	if err := s.close(); !errors.Is(err, rig.ErrMissed) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -2,14 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
-	"fmt"
-	"os"
-	"os/signal"
-	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/caddyjobs/caddyjobs/bench/rig"
@@ -47,22 +41,14 @@ type scenario struct {
 
 var scenarios = []scenario{{"reload", reload}, {"exit", exit}, {"crash", crash}, {"abuse", abuse}}
 
-var errMissed = errors.New("some bars are missed, see the tables")
-
 func main() {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	o, err := parse(os.Args[1:])
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	if err == nil {
-		err = o.all(ctx)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "endure:", err)
-		os.Exit(1) //nolint:gocritic // cancel has nothing left to do
-	}
+	rig.Command("endure", func(ctx context.Context, args []string) error {
+		o, err := parse(args)
+		if err != nil {
+			return err
+		}
+		return o.all(ctx)
+	})
 }
 
 func parse(args []string) (*options, error) {
@@ -96,13 +82,8 @@ func parse(args []string) (*options, error) {
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
-	for name := range strings.SplitSeq(*what, ",") {
-		i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })
-		if i < 0 {
-			return nil, fmt.Errorf("there is no scenario %q", name)
-		}
-		o.scenarios = append(o.scenarios, scenarios[i])
-	}
+	var err error
+	o.scenarios, err = rig.Choose(*what, scenarios, func(s scenario) string { return s.name })
 	o.attacks = strings.Split(*attacks, ",")
-	return o, nil
+	return o, err
 }

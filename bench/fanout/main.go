@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
-	"os"
-	"os/signal"
-	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/caddyjobs/caddyjobs/bench/load"
+	"github.com/caddyjobs/caddyjobs/bench/rig"
 )
 
 // options are what the flags say, and what they lead to.
@@ -57,28 +53,22 @@ var scenarios = []*scenario{
 }
 
 func main() {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	o, err := parse(os.Args[1:])
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	if err == nil {
-		err = o.all(ctx)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "fanout:", err)
-		os.Exit(1) //nolint:gocritic // cancel has nothing left to do
-	}
+	rig.Command("fanout", func(ctx context.Context, args []string) error {
+		o, err := parse(args)
+		if err != nil {
+			return err
+		}
+		return o.all(ctx)
+	})
 }
 
 func parse(args []string) (*options, error) {
 	o := new(options)
 	flags := flag.NewFlagSet("fanout", flag.ContinueOnError)
 	names := func(list []string) string { return strings.Join(list, ",") }
-	serverNames := flags.String("servers", names(keys(servers, func(s *server) string { return s.name })), "who is measured, separated by commas")
+	serverNames := flags.String("servers", names(rig.Names(servers, func(s *server) string { return s.name })), "who is measured, separated by commas")
 	protocols := flags.String("protocols", "http/1.1,tls,h2", "over what, separated by commas")
-	what := flags.String("scenarios", names(keys(scenarios, func(s *scenario) string { return s.name })), "what is measured, separated by commas")
+	what := flags.String("scenarios", names(rig.Names(scenarios, func(s *scenario) string { return s.name })), "what is measured, separated by commas")
 	rates := flags.String("rates", "20,100", "events a second of fanout, separated by commas")
 	flags.IntVar(&o.rounds, "rounds", 5, "how often each is measured, in turns")
 	flags.IntVar(&o.serverCore, "server-core", 0, "the core of the servers; -1 for any")
@@ -101,35 +91,12 @@ func parse(args []string) (*options, error) {
 		return nil, err
 	}
 	var err, err2, err3 error
-	o.servers, err = choose(*serverNames, servers, func(s *server) string { return s.name })
-	o.protocols, err2 = choose(*protocols, every, func(p load.Protocol) string { return string(p) })
-	o.scenarios, err3 = choose(*what, scenarios, func(s *scenario) string { return s.name })
+	o.servers, err = rig.Choose(*serverNames, servers, func(s *server) string { return s.name })
+	o.protocols, err2 = rig.Choose(*protocols, every, func(p load.Protocol) string { return string(p) })
+	o.scenarios, err3 = rig.Choose(*what, scenarios, func(s *scenario) string { return s.name })
 	for text := range strings.SplitSeq(*rates, ",") {
 		rate, err4 := strconv.ParseFloat(text, 64)
 		o.rates, err = append(o.rates, rate), errors.Join(err, err4)
 	}
 	return o, errors.Join(err, err2, err3)
-}
-
-func keys[T any](all []T, name func(T) string) (names []string) {
-	for _, v := range all {
-		names = append(names, name(v))
-	}
-	return names
-}
-
-// choose finds those of all that are named, in the order of all.
-func choose[T any](text string, all []T, name func(T) string) (chosen []T, err error) {
-	names := strings.Split(text, ",")
-	for _, n := range names {
-		if known := keys(all, name); !slices.Contains(known, n) {
-			return nil, fmt.Errorf("%q is none of %s", n, strings.Join(known, ", "))
-		}
-	}
-	for _, v := range all {
-		if slices.Contains(names, name(v)) {
-			chosen = append(chosen, v)
-		}
-	}
-	return chosen, nil
 }

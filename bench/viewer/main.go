@@ -6,11 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"slices"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/caddyjobs/caddyjobs/bench/rig"
@@ -35,22 +31,14 @@ type part struct {
 
 var parts = []part{{"first", first}, {"million", million}, {"live", live}}
 
-var errMissed = errors.New("some bars are missed, see the tables")
-
 func main() {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	o, err := parse(os.Args[1:])
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	if err == nil {
-		err = o.all(ctx)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "viewer:", err)
-		os.Exit(1) //nolint:gocritic // cancel has nothing left to do
-	}
+	rig.Command("viewer", func(ctx context.Context, args []string) error {
+		o, err := parse(args)
+		if err != nil {
+			return err
+		}
+		return o.all(ctx)
+	})
 }
 
 func parse(args []string) (*options, error) {
@@ -67,14 +55,9 @@ func parse(args []string) (*options, error) {
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
-	for name := range strings.SplitSeq(*what, ",") {
-		i := slices.IndexFunc(parts, func(p part) bool { return p.name == name })
-		if i < 0 {
-			return nil, fmt.Errorf("there is no part %q", name)
-		}
-		o.parts = append(o.parts, parts[i])
-	}
-	return o, nil
+	var err error
+	o.parts, err = rig.Choose(*what, parts, func(p part) string { return p.name })
+	return o, err
 }
 
 // longest bounds one part.
@@ -112,7 +95,7 @@ func (o *options) all(ctx context.Context) error {
 		}
 	}
 	if missed && o.check {
-		return errMissed
+		return rig.ErrMissed
 	}
 	return nil
 }
