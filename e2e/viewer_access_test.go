@@ -98,7 +98,7 @@ func accessExpires(t *testing.T, v *viewer, _ *host) {
 	v.log(t, job, 3, "line %d")
 	v.browser.open(t, v.s.https+"/jobs/"+job, look{Clock: v.engine == "chromium", expected: refused})
 	v.awaitRefused(t, needsToken)
-	v.letIn(t, 4*time.Second)
+	v.letIn(t, 12*time.Second)
 	v.click(t, `$('.again')`)
 	v.awaitLine(t, 3, "line 2")
 	v.awaitState(t, "running", "access expired")

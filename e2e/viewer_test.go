@@ -159,7 +159,11 @@ func viewResume(t *testing.T, v *viewer) {
 		v.log(t, job, 10, fmt.Sprintf("it is back %d: %%d", i))
 		v.awaitLine(t, 100+40*i, fmt.Sprintf("it is back %d: 9", i))
 	}
-	v.setState(t, job, "completed")
-	v.awaitState(t, "completed", "complete")
+	v.s.crash(t)
+	v.await(t, `$('.connection').dataset.kind === 'reconnecting'`)
+	v.setState(t, job, "failed") // and no line more: the server has nothing to add
+	v.s.launch(t)
+	v.awaitState(t, "failed", "complete")
+	v.await(t, `$('.badge').dataset.mood === 'bad'`)
 	v.isWhole(t, job)
 }

@@ -33,15 +33,15 @@ func live(ctx context.Context, o *options, s *site, b *browser) (*rig.Report, er
 	if err != nil {
 		return nil, err
 	}
+	if err := b.await(`$('.row:last-child .m').textContent === 'line %d of the job that writes much'`, lines); err != nil {
+		return nil, err
+	}
 	var frames []float64
 	if err := b.eval(&frames, "bench.end()"); err != nil {
 		return nil, err
 	}
 	var t tasks
 	if err := b.call(&t, "traced"); err != nil {
-		return nil, err
-	}
-	if err := b.await(`$('.row:last-child .m').textContent === 'line %d of the job that writes much'`, lines); err != nil {
 		return nil, err
 	}
 	addFrames(r, "live", frames, smooth)

@@ -44,7 +44,7 @@ export class Actions {
     document.addEventListener('pointerdown', this.outside, true)
   }
 
-  private hide = (): void => {
+  hide = (): void => {
     this.element.remove()
     document.removeEventListener('pointerdown', this.outside, true)
   }

@@ -14,6 +14,8 @@ export class Announcer {
 
   constructor(private readonly element: HTMLElement) {}
 
+  stop(): void { clearTimeout(this.timer) }
+
   lineCame(count: number, last: string): void {
     this.lines += count
     this.last = brief(last)

@@ -96,6 +96,9 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
   stop(): void {
     this.feed.stop()
     this.finder.stop()
+    this.view.stop()
+    this.actions.hide()
+    this.announcer.stop()
     clearInterval(this.timer)
     this.dark.removeEventListener('change', this.repaint)
     removeEventListener('hashchange', this.hash)
@@ -126,8 +129,9 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
     this.lines = log.count
     this.reader.shift(shift)
     this.painter.shift(shift)
+    this.finder.forget(shift)
     this.shown.replaced(log, shift)
-    this.finder.replaced(shift)
+    this.finder.replaced()
     this.loading(0)
     this.look()
   }
@@ -135,7 +139,7 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
   gap(from: number): void {
     const line = this.shown.gap(from)
     this.overlay.gap(from >= 0, line < 0 ? null : () => this.reader.bring(line))
-    this.redraw()
+    this.view.update(true)
   }
 
   loading(lines: number): void { this.overlay.loading(lines, () => this.feed.loadHistory()) }

@@ -4,7 +4,7 @@
 // there.
 
 import { Log } from './log.ts'
-import { parting } from './parting.ts'
+import { parting, shift } from './parting.ts'
 import { Stream, type Options, type Sink, type State } from './stream.ts'
 import { painted } from './pause.ts'
 import { Turn } from './turn.ts'
@@ -34,6 +34,11 @@ export class Feed {
   skew = 0 // what the server's clock is ahead
   private head: Log | null = null
   private anew: Log | null = null // what comes since a gap
+  // The highest id that was there when the history was asked for. In whichever
+  // order the server has rows, by ids or as they were committed, those that follow
+  // it in the history are in the tail, too, or are to come live.
+  private edge = 0n
+  private past = false // the history has come to that row
   private early: Event[] = [] // in the history, but not come live yet
   private late: Event[] = [] // come live, but in the history already
   private began: number | undefined // the time of the first line, by the history
@@ -92,7 +97,7 @@ export class Feed {
       job: (state) => this.job(state),
       state: (s) => {
         this.viewer.state(s)
-        if (s.kind === 'complete') this.ended()
+        if (s.kind === 'complete') this.ended(s.state)
         else if (s.kind !== 'live' && s.kind !== 'waiting') this.lost()
       },
       clock: (date) => { this.skew = date - Date.now() },
@@ -121,8 +126,9 @@ export class Feed {
     else this.loadHistory()
   }
 
-  private ended(): void {
+  private ended(state: string): void {
     this.turn.stop()
+    if (!state) this.turn.ended()
     this.reached()
   }
 
@@ -135,6 +141,7 @@ export class Feed {
   private lost(): void {
     this.caught = false
     this.turn.stop()
+    if (this.anew) this.viewer.loading(0)
     if (this.timer) this.join()
   }
 
@@ -147,11 +154,10 @@ export class Feed {
 
   private renew(log: Log): void {
     const before = this.log, from = parting(before, log)
-    const first = before.count ? log.find(before.id(0)) : -1
     this.log = log
     this.anew = null
     this.whole = true
-    this.viewer.replaced(log, first < 0 ? NaN : first)
+    this.viewer.replaced(log, shift(before, log))
     this.viewer.gap(from)
   }
 
@@ -161,6 +167,8 @@ export class Feed {
     if (this.log.events < TAIL) return this.known()
     this.viewer.loading(0)
     this.head = new Log()
+    this.edge = this.log.most
+    this.past = false
     const history = this.history = new Stream(this.url, this.historySink(), { ...this.options, params: { follow: 'false' } })
     // It is much work: the newest lines are to be seen before.
     void painted().then(() => history.run()).then(() => { if (history === this.history) this.settle() })
@@ -177,7 +185,7 @@ export class Feed {
     return {
       event: (e) => this.before(e),
       flush: () => this.head && this.viewer.loading(this.head.count),
-      gap: () => { this.head = new Log(), this.early = [] },
+      gap: () => { this.head = new Log(), this.early = [], this.past = false },
       state: (s) => (s.kind === 'refused' || s.kind === 'expired') && this.abandon(),
       caughtUp: nothing, job: nothing, clock: nothing,
     }
@@ -200,8 +208,9 @@ export class Feed {
   private before(e: Event): void {
     if (!this.head) return
     if (this.began === undefined) this.begin(e.time)
+    this.past ||= e.id === this.edge
     if (this.log.has(e.id)) return
-    if (e.id > this.log.most) this.early.push(e)
+    if (this.past) this.early.push(e)
     else if (!this.head.has(e.id)) this.head.append(e)
   }
 
@@ -216,18 +225,16 @@ export class Feed {
     this.timer = setTimeout(() => this.join(), PATIENCE)
   }
 
-  // What the live stream did not bring by now is older than the tail, though its
-  // ids are higher. But if it has not caught up, that is what it will go on with.
+  // What the live stream did not bring by now goes after what it did.
   private join(): void {
-    const { head, log, early, caught } = this
+    const { head, log, early } = this
     if (!head) return
-    for (const e of early) if (caught && !log.has(e.id)) head.append(e)
     this.leave()
-    const shift = head.count
+    const lines = head.count
     head.take(log)
     this.log = head
     this.whole = true
-    this.viewer.replaced(head, shift)
-    if (!caught) this.addAll(early)
+    this.viewer.replaced(head, lines)
+    this.addAll(early)
   }
 }

@@ -34,12 +34,16 @@ export class Finder {
     this.begin(query)
   }
 
-  /** The log is another one, whose lines are further down, or that has none of them. */
-  replaced(shift: number): void {
+  /** The log is about to be another one, whose lines are further down, or that has none of them: what is found is so no more. */
+  forget(shift: number): void {
+    this.search?.stop()
+    this.search = null
     this.match = this.match < 0 || Number.isNaN(shift) ? -1 : this.match + shift
     this.from = this.from < 0 || Number.isNaN(shift) ? -1 : this.from + shift
-    if (this.search) this.begin(this.query)
   }
+
+  /** The log is another one: what was looked for is looked for there. */
+  replaced(): void { if (this.query.text) this.begin(this.query) }
 
   grown(): void { void this.search?.run() }
   stop(): void { this.search?.stop() }
@@ -102,6 +106,7 @@ export class Finder {
     if (!found?.count) return
     const from = this.match >= 0 ? this.match : this.ground.place()
     let row = by > 0 ? found.after(from) : found.after(from - 1) - 1
+    if (row >= found.count && !this.search!.done) return void (this.from = from + 1) // there may be more
     if (row >= found.count || row < 0) {
       row = by > 0 ? 0 : found.count - 1
       this.ground.toast(by > 0 ? 'on from the beginning' : 'on from the end')

@@ -14,6 +14,17 @@ export function parting(shown: Log, log: Log): number {
   return -1
 }
 
+const PROBES = 64
+
+/** By how many lines those that were shown are further down in a log; NaN if it seems to have none of them. */
+export function shift(shown: Log, log: Log): number {
+  for (let i = 0; i < shown.count; i += Math.ceil(shown.count / PROBES)) {
+    const at = log.find(shown.id(i))
+    if (at >= 0) return at - i
+  }
+  return NaN
+}
+
 function same(shown: Log, i: number, log: Log, at: number): boolean {
   return at < log.count && shown.id(i) === log.id(at) && shown.text(i) === log.text(at)
 }

@@ -3,7 +3,7 @@
 // needed, and no policy that lets pages make scripts.
 
 import { MOST, rangesIn } from './match.ts'
-import { pause } from './pause.ts'
+import { Budget } from './pause.ts'
 import { plain } from './sgr.ts'
 
 // Lines, many to a part: few texts are sent sooner than many, and those that the
@@ -16,6 +16,7 @@ export interface Answer { hits: number[]; slow: number[] }
 const PATIENCE = 2000 // ms for a task
 const SLOW = 4 // ms for a line
 const SHORT = 200 // characters, in which few patterns take long
+const FEW = 1000 // characters of a line that are looked at on the page
 
 /** In the worker. */
 export function serve(): void {
@@ -25,25 +26,35 @@ export function serve(): void {
 }
 
 export function work({ source, flags, parts }: Task): Answer {
-  const answer: Answer = { hits: [], slow: [] }, re = new RegExp(source, flags)
-  let lines = 0
-  for (const part of parts) lines = workOn(re, plain(part), lines, answer)
-  return answer
+  const look = new Look(new RegExp(source, flags), MOST)
+  for (const part of parts) {
+    const text = plain(part)
+    for (let from = 0, end; from <= text.length; from = end + 1) {
+      end = text.indexOf('\n', from)
+      if (end < 0) end = text.length
+      look.at(text.slice(from, end))
+    }
+  }
+  return look.answer
 }
 
-// Adds what is found in a text, whose first line has a number; returns the next one.
-function workOn(re: RegExp, text: string, number: number, { hits, slow }: Answer): number {
-  for (let from = 0; from <= text.length; number++) {
-    const lf = text.indexOf('\n', from), end = lf < 0 ? text.length : lf
-    const line = text.slice(from, Math.min(end, from + MOST))
-    from = end + 1
+// Looks at lines, one after the other, and at so many characters of each.
+class Look {
+  readonly answer: Answer = { hits: [], slow: [] }
+  private number = 0
+  private readonly risky: boolean
+
+  constructor(private readonly re: RegExp, private readonly most: number) { this.risky = risky(re.source) }
+
+  at(line: string): void {
+    const { re, answer } = this, number = this.number++
+    if (line.length > this.most) line = line.slice(0, this.most)
     re.lastIndex = 0
     const first = re.exec(line)
-    if (!first || (first[0] === '' && !rangesIn(re, line).length)) continue
-    hits.push(number)
-    if (line.length > SHORT && isSlow(re, line)) slow.push(number)
+    if (!first || (first[0] === '' && !rangesIn(re, line).length)) return
+    answer.hits.push(number)
+    if ((this.risky || line.length > SHORT) && isSlow(re, line)) answer.slow.push(number)
   }
-  return number
 }
 
 function isSlow(re: RegExp, line: string): boolean {
@@ -57,6 +68,8 @@ function isSlow(re: RegExp, line: string): boolean {
  * search can get between its questions and answers.
  */
 export class Patterns {
+  /** Characters of a line that are looked at. */
+  most = MOST
   private worker: Promise<Worker | null> | null = null
   private readonly asked: { resolve(a: Answer): void; reject(e: Error): void }[] = [] // the worker answers in this order
   private timer = 0
@@ -66,13 +79,13 @@ export class Patterns {
     const worker = await (this.worker ??= start())
     if (worker) return this.ask(worker, task)
     if (risky(re.source)) throw new Error('a pattern that may take for ever is not tried here')
-    const answer: Answer = { hits: [], slow: [] }
-    let lines = 0
-    for (const part of parts) {
-      await pause()
-      lines = workOn(re, plain(part).replace(/^(.{1000}).*/gm, '$1'), lines, answer)
+    this.most = FEW
+    const look = new Look(re, FEW), budget = new Budget()
+    for (const line of parts.flatMap((part) => plain(part).split('\n'))) {
+      if (budget.spent()) await budget.rest()
+      look.at(line)
     }
-    return answer
+    return look.answer
   }
 
   /** Ends the worker. What was asked is never answered. */

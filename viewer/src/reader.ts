@@ -77,6 +77,7 @@ export class Reader {
     this.current = line
     shown.context(line, shell.port.clientHeight / 3)
     shell.port.focus()
+    this.arrived()
   }
 
   toggle(line: number): void {

@@ -55,6 +55,7 @@ export class Unfolded implements Rows {
     const here = this.hidden, there = others.hidden
     let i = 0
     while (here[i] && here[i]![0] === there[i]?.[0] && here[i]![1] === there[i]![1]) i++
+    if (i === here.length && i === there.length) return Infinity
     return Math.min(here[i]?.[0] ?? Infinity, there[i]?.[0] ?? Infinity) - this.before[i]!
   }
 }

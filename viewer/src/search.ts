@@ -3,7 +3,7 @@
 import { Listed } from './rows.ts'
 import { plain } from './sgr.ts'
 import { pause } from './pause.ts'
-import { MOST, rangesIn, type Query } from './match.ts'
+import { rangesIn, type Query } from './match.ts'
 import { Patterns, type Answer } from './patterns.ts'
 import type { Range } from './links.ts'
 import { SIZE, type Chunk, type Log } from './log.ts'
@@ -39,7 +39,7 @@ export class Search {
   /** The matches in a line, to be shown. A pattern is tried only where it is known to match, and soon. */
   ranges(line: number, text: string): Range[] {
     if (!this.query.regex) return rangesIn(this.re, text)
-    return this.found.has(line) && !this.slow.has(line) ? rangesIn(this.re, text.slice(0, MOST)) : []
+    return this.found.has(line) && !this.slow.has(line) ? rangesIn(this.re, text.slice(0, this.patterns.most)) : []
   }
 
   async run(): Promise<void> {

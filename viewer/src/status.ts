@@ -29,12 +29,12 @@ export class Status {
     this.element = h('div', { class: 'status', role: 'status', 'aria-live': 'off' }, this.badge, this.elapsed, h('span', { class: 'line' }, this.link, this.retry))
   }
 
-  /** How the connection is now; its end is the job's. */
+  /** How the connection is now; its end is the job's, whose state is perhaps still to be told. */
   hear(s: State): void {
     this.state = s
     if (s.kind !== 'complete') return
     this.over = true
-    if (s.state) this.job = s.state
+    this.job = s.state
   }
 
   /** What the job's state is called: without word from the server, by whether there are lines. */

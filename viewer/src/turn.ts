@@ -1,8 +1,9 @@
-// Where a job is that waits for its turn. Its stream tells that when it begins,
-// and at the end; what is between is asked for.
+// Where a job is of which its stream does not tell: that does so when it begins,
+// and at the end. It does not tell how a job that waits is getting on, nor how one
+// ended while the page was away.
 
 import { moodOf } from './status.ts'
-import { Stream, type Options, type Sink } from './stream.ts'
+import { Stream, type Options, type Sink, type State } from './stream.ts'
 
 const SPACING = 5000 // ms
 
@@ -28,6 +29,9 @@ export class Turn {
     if (this.timer && Date.now() - this.asked >= SPACING) this.ask()
   }
 
+  /** The job has ended, and how is not told. */
+  ended(): void { this.ask() }
+
   /** Asks no more, until the state is told. */
   stop(): void {
     clearTimeout(this.timer)
@@ -44,6 +48,7 @@ export class Turn {
 
   private sink(): Sink {
     const nothing = () => {}
-    return { job: this.told, event: nothing, flush: nothing, gap: nothing, caughtUp: nothing, state: nothing, clock: nothing }
+    const ended = (s: State) => s.kind === 'complete' && s.state && this.told(s.state)
+    return { job: this.told, state: ended, event: nothing, flush: nothing, gap: nothing, caughtUp: nothing, clock: nothing }
   }
 }

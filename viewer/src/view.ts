@@ -30,6 +30,7 @@ export class View {
   following = true
   wrap = false
   private readonly scroll: Scroll
+  private readonly sizes = new ResizeObserver(() => this.resized())
   private readonly heights = new Heights()
   private readonly measured = new Map<number, number>() // heights of lines that are not as they were estimated
   private readonly pool: Row[] = []
@@ -52,7 +53,12 @@ export class View {
   ) {
     this.scroll = new Scroll(port, canvas)
     port.addEventListener('scroll', () => this.scrolled(), { passive: true })
-    new ResizeObserver(() => this.resized()).observe(port)
+    this.sizes.observe(port)
+  }
+
+  stop(): void {
+    this.sizes.disconnect()
+    cancelAnimationFrame(this.frame)
   }
 
   get count(): number { return this.rows.count }
@@ -101,7 +107,7 @@ export class View {
   /** Brings a line into view, if it is not there. The reader stays with it, even at the end. */
   reveal(line: number, where: 'centre' | 'near' = 'centre'): void {
     if (!this.rows.count) return
-    this.sideways = true
+    this.sideways = where === 'centre'
     this.measureAll()
     this.scroll.resize(this.total)
     const row = this.rowOf(line), top = this.scroll.top, height = this.scroll.height

@@ -222,6 +222,26 @@ test('a connection that is cut goes on after its last row, and rows that come tw
   third.response.writeHead(204).end()
   await until(() => told.states.at(-1).kind === 'complete')
   assert.deepEqual(lines(f.log), numbered(1, 7))
+  const question = await s.next() // how it ended, which no 204 tells
+  assert.deepEqual([question.cursor, question.query], [undefined, { state: 'true', tail: '0', follow: 'false' }])
+  question.say('data: {"type":"complete","state":"failed"}\n\n')
+  await until(() => told.jobs.at(-1) === 'failed')
+})
+
+test('rows that the history has long before they are live come after the tail', async (t) => {
+  const s = await serve(t), { f, until } = feed(t, s.url)
+  const live = await s.next()
+  live.rows(1001, 2999)
+  live.say(row(900) + caughtUp) // which was committed last
+  const history = await s.next()
+  history.rows(1, 3002)
+  history.response.end()
+  await until(() => f.whole)
+  live.rows(3001, 3003)
+  await until(() => f.log.has(3003n))
+  assert.deepEqual(lines(f.log).slice(-5), ['line 900', 'line 3000', 'line 3001', 'line 3002', 'line 3003'])
+  assert.deepEqual(new Set(lines(f.log)), new Set(numbered(1, 3003)))
+  assert.equal(f.log.count, 3003)
 })
 
 test('after a gap the log is read anew, and what was shown stays until then', async (t) => {

@@ -111,6 +111,36 @@ test('what is before the lines that are there is waited for, unless the reader g
   }
 })
 
+test('a match that takes long to find is told', () => {
+  const line = 'error ' + 'a'.repeat(26) + '!', work = (source) => src.patterns.work({ source, flags: 'g', parts: [line] })
+  assert.deepEqual(work('error|(\\w+\\s?)+$'), { hits: [0], slow: [0] })
+  assert.deepEqual(work('error|a+'), { hits: [0], slow: [] })
+})
+
+test('what was found in another log is not looked for in this one', async () => {
+  const { f, told } = finder(numbers(10))
+  f.find({ text: 'line [1-3]', regex: true, cased: false })
+  await told('1 of 3')
+  assert.deepEqual(f.ranges(2, 'line 2.'), [[0, 6]])
+  f.forget(5)
+  assert.deepEqual([f.ranges(2, 'line 2.'), f.match], [[], 6])
+  f.replaced()
+  await told('3')
+})
+
+test('the next match is waited for while the search is under way', async () => {
+  const log = numbers(10), { f, ground, told } = finder(log)
+  f.find({ text: 'line', regex: false, cased: false })
+  await told('1 of 10')
+  for (let i = 10; i < 20; i++) log.append(event(i, `line ${i}.`))
+  f.match = 9
+  f.step(1) // the search does not know of the new lines yet
+  assert.equal(ground.brought.at(-1), 0)
+  f.grown()
+  await told('11 of 20')
+  assert.equal(ground.brought.at(-1), 10)
+})
+
 test('a filter shows a severity and worse, and counts', () => {
   const log = new Log()
   for (let i = 0; i < 70; i++) log.append(event(i, 'x', { rank: i % 7 }))

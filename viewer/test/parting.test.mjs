@@ -2,7 +2,7 @@ import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { event, src } from './load.mjs'
 
-const { parting } = src.parting
+const { parting, shift } = src.parting
 
 /** A log of events, most of which are told by their ids. */
 function log(...events) {
@@ -25,6 +25,15 @@ test('where a log parts from what was shown', () => {
     [log(ids(501, 3000)), 0],
     [log(), 0],
   ]) assert.equal(parting(shown, now), at)
+})
+
+test('how much further down lines are', () => {
+  const shown = log(ids(1, 3000))
+  assert.equal(shift(shown, log(ids(1, 4000))), 0)
+  assert.equal(shift(shown, log(ids(-9, 10))), 10)
+  assert.equal(shift(shown, log(ids(501, 3000))), -500) // the first are gone
+  assert.equal(shift(shown, log(ids(4000, 5000))), NaN)
+  assert.equal(shift(log(), log(5)), NaN)
 })
 
 test('lines that stand in another order are all there', () => {

@@ -93,6 +93,7 @@ test('how far rows are the same', () => {
   assert.equal(of([3, 5], [9, 12]).common(of([3, 5], [9, 12])), Infinity)
   assert.equal(of([3, 5], [9, 12]).common(of([3, 5], [9, 13])), 6)
   assert.equal(of([3, 5], [20, Infinity]).common(of([3, 5])), 17)
+  assert.equal(of([3, 5], [20, Infinity]).common(of([3, 5], [20, Infinity])), Infinity)
   assert.equal(of().common(of([0, 5])), 0)
   assert.equal(of().common(new src.rows.Unfolded({ count: 100 }, [])), 0)
   assert.equal(of().common(list), 0)

@@ -50,6 +50,13 @@ test('a group that closes at the end costs what is after its beginning', () => {
   assert.equal(v.estimated, 10)
 })
 
+test('a group that goes on is folded, and the lines are laid out anew', () => {
+  const v = view(100)
+  for (let i = 0; i < 2; i++) v.view.setRows(new Unfolded(v.log, [[10, Infinity]]), v.view.anchor())
+  page.frame()
+  assert.equal(parseFloat(v.canvas.style.height), 8 * 20 + 2 * 40)
+})
+
 test('what was measured is known when the rows change and change back', () => {
   const v = view(1000), all = new Unfolded(v.log, [])
   v.view.top()
