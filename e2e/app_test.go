@@ -32,9 +32,9 @@ func onBothStores(t *testing.T, c config, test func(t *testing.T, a *app, s *ser
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		a := newPostgresApp(t)
-		c.store = a.store
-		test(t, a, start(t, c))
+		a, own := newPostgresApp(t), c // the other test has c, too
+		own.store = a.store
+		test(t, a, start(t, own))
 	})
 }
 
