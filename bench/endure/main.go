@@ -41,15 +41,7 @@ type scenario struct {
 
 var scenarios = []scenario{{"reload", reload}, {"exit", exit}, {"crash", crash}, {"abuse", abuse}}
 
-func main() {
-	rig.Command("endure", func(ctx context.Context, args []string) error {
-		o, err := parse(args)
-		if err != nil {
-			return err
-		}
-		return o.all(ctx)
-	})
-}
+func main() { rig.Command("endure", parse, (*options).all) }
 
 func parse(args []string) (*options, error) {
 	o := new(options)

@@ -52,15 +52,7 @@ var scenarios = []*scenario{
 	{"replay", replay, func(s *server) bool { return s.keeps }},
 }
 
-func main() {
-	rig.Command("fanout", func(ctx context.Context, args []string) error {
-		o, err := parse(args)
-		if err != nil {
-			return err
-		}
-		return o.all(ctx)
-	})
-}
+func main() { rig.Command("fanout", parse, (*options).all) }
 
 func parse(args []string) (*options, error) {
 	o := new(options)

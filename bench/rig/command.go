@@ -15,12 +15,19 @@ import (
 // ErrMissed is what a command ends with that is to hold bars, and missed some.
 var ErrMissed = errors.New("some bars are missed, see the tables")
 
-// Command does what a command is to do with its arguments, until it is done or
-// interrupted, and ends the process if it fails.
-func Command(name string, run func(ctx context.Context, args []string) error) {
+// Command does what its options, parsed from the arguments, ask a command for,
+// until it is done or interrupted, and ends the process if it fails.
+func Command[O any](name string, parse func(args []string) (O, error), run func(o O, ctx context.Context) error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+	o, err := parse(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err == nil {
+		err = run(o, ctx)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, name+":", err)
 		os.Exit(1) //nolint:gocritic // cancel has nothing left to do
 	}

@@ -31,15 +31,7 @@ type part struct {
 
 var parts = []part{{"first", first}, {"million", million}, {"live", live}}
 
-func main() {
-	rig.Command("viewer", func(ctx context.Context, args []string) error {
-		o, err := parse(args)
-		if err != nil {
-			return err
-		}
-		return o.all(ctx)
-	})
-}
+func main() { rig.Command("viewer", parse, (*options).all) }
 
 func parse(args []string) (*options, error) {
 	o := new(options)

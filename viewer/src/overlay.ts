@@ -1,6 +1,6 @@
 // What is said over and above the lines.
 
-import { h } from './dom.ts'
+import { h, write } from './dom.ts'
 import { number } from './time.ts'
 import type { Shell } from './shell.ts'
 import type { State } from './stream.ts'
@@ -39,15 +39,14 @@ export class Overlay {
   empty(rows: number, filtered: boolean, state: State): void {
     const { empty } = this.shell, text = rows ? '' : reason(filtered, state)
     empty.hidden = text === ''
-    if (empty.textContent !== text) empty.textContent = text
+    write(empty, text)
   }
 
   /** How many rows are new to a reader who is not at the end. */
   pill(hidden: boolean, news: number): void {
     const { pill } = this.shell
     pill.hidden = hidden
-    const text = news > 0 ? `↓ ${number(news)} new ${news === 1 ? 'line' : 'lines'}` : '↓ to the end'
-    if (pill.textContent !== text) pill.textContent = text
+    write(pill, news > 0 ? `↓ ${number(news)} new ${news === 1 ? 'line' : 'lines'}` : '↓ to the end')
     pill.classList.toggle('news', news > 0)
   }
 }
