@@ -55,8 +55,8 @@ func TestExpire(t *testing.T) {
 			}
 			for i, st := range streams {
 				got := st.rest()
-				if early := time.Until(over); early > 0 {
-					t.Errorf("%s ended %v early", ways[i][0], early)
+				if late := time.Since(over); late < 0 || late > 15*time.Second {
+					t.Errorf("%s ended %v after it was over", ways[i][0], late)
 				}
 				if st.status != 200 || !strings.HasSuffix(got, ends[st.header.Get("Content-Type")]) {
 					t.Errorf("%s: %d %q", ways[i][0], st.status, got)
@@ -71,16 +71,5 @@ func TestExpire(t *testing.T) {
 			s.post(t, "hers", "two")
 			lasts.until(`"two"`)
 		})
-	}
-}
-
-// TestLeeway has a stream last as long as its token is accepted, and no longer.
-func TestLeeway(t *testing.T) {
-	s := newSite(t, rare(sqliteStore), strings.Replace(needing(withSecret), "leeway 1ms", "leeway 1s", 1))
-	s.post(t, "hers", "one")
-	exp := overIn().Add(-time.Second)
-	st := s.get(t, "/jobs/hers/logs", "Authorization", "Bearer "+claimed(t, tokenSecret, jwt.MapClaims{"exp": exp.Unix()}))
-	if got := st.rest(); !strings.Contains(got, "event: auth_expired") || time.Now().Before(exp.Add(time.Second)) {
-		t.Errorf("%v after its exp it ended with %q", time.Since(exp), got)
 	}
 }

@@ -89,7 +89,7 @@ func issued(t *testing.T, method jwt.SigningMethod, key any, changes jwt.MapClai
 
 // needing is a site where viewers need a token, or a link.
 func needing(keys ...string) string {
-	return fmt.Sprintf("jobs_ingest\njobs_logs {\n tokens {\n audience logs\n leeway 1ms\n %s\n }\n}", strings.Join(keys, "\n "))
+	return fmt.Sprintf("jobs_ingest\njobs_logs {\n tokens {\n audience logs\n %s\n }\n}", strings.Join(keys, "\n "))
 }
 
 // withSecret is the key that claimed signs with.

@@ -12,7 +12,7 @@ import (
 type Grant struct {
 	// Subject is whom the token is about, its claim sub; empty if it has none.
 	Subject string
-	// Expires is when the token is no longer accepted: its exp, and the leeway.
+	// Expires is when the token is no longer accepted: its exp.
 	Expires time.Time
 
 	jobs []string
@@ -29,8 +29,9 @@ func (g *Grant) Allows(job string) bool {
 	return false
 }
 
-// newGrant reads the claims of a token that has been verified.
-func newGrant(claims jwt.MapClaims, leeway time.Duration) (*Grant, error) {
+// newGrant reads the claims of a token that has been verified. The parser lets
+// exp have the leeway, which is for tokens that come early alone.
+func newGrant(claims jwt.MapClaims) (*Grant, error) {
 	if err := checkTimes(claims); err != nil {
 		return nil, err
 	}
@@ -46,7 +47,10 @@ func newGrant(claims jwt.MapClaims, leeway time.Duration) (*Grant, error) {
 	if err != nil {
 		return nil, refuse(err)
 	}
-	return &Grant{Subject: subject, Expires: expires.Add(leeway), jobs: jobs}, nil
+	if !time.Now().Before(expires.Time) {
+		return nil, refuse(jwt.ErrTokenExpired)
+	}
+	return &Grant{Subject: subject, Expires: expires.Time, jobs: jobs}, nil
 }
 
 // checkTimes refuses numbers that are no time: converted, they become any.

@@ -54,9 +54,9 @@ type Tokens struct {
 	// with __Host-, which keeps other sites and plain HTTP from setting it.
 	// Default: __Host-jobs.
 	Cookie string `json:"cookie,omitempty"`
-	// Leeway is by how much the clocks of issuers may be wrong: tokens are
-	// accepted so long before their nbf and after their exp. Default: 30s; at
-	// most 5m.
+	// Leeway is by how much the clocks of issuers may be ahead: tokens are
+	// accepted so long before their nbf and iat. Their exp has none: at exp the
+	// streams end. Default: 30s; at most 5m.
 	Leeway caddy.Duration `json:"leeway,omitempty"`
 
 	fixed    ring

@@ -92,7 +92,7 @@ func (t *Tokens) try(raw string, keys []jwt.VerificationKey) (*Grant, error) {
 	if err != nil {
 		return nil, refuse(err)
 	}
-	return newGrant(claims, time.Duration(t.Leeway))
+	return newGrant(claims)
 }
 
 // remoteKeys are the keys of all JWKS, with an error if some are missing.

@@ -114,7 +114,7 @@ func TestTokens(t *testing.T) {
 func TestTokenExpires(t *testing.T) {
 	t.Parallel()
 	a := newPostgresApp(t)
-	text := changed(t, recipe(t, "tokens {", "jwks"), "jwks https://id.example.com/.well-known/jwks.json\n", "", "audience logs\n", "audience logs\nleeway 1s\n")
+	text := changed(t, recipe(t, "tokens {", "jwks"), "jwks https://id.example.com/.well-known/jwks.json\n", "")
 	s := startRecipe(t, a, text, "JOBS_TOKEN_KEY="+tokenKey)
 	a.addJobOf(t, "", "hers")
 	with := func(left time.Duration) string {

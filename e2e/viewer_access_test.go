@@ -15,7 +15,7 @@ import (
 var guarded = config{
 	binary: plainCaddy,
 	jobs:   "limits {\n per_job 1\n }",
-	logs:   "tokens {\n key HS256 \"" + tokenKey + "\"\n audience logs\n leeway 100ms\n }",
+	logs:   "tokens {\n key HS256 \"" + tokenKey + "\"\n audience logs\n }",
 	site: `handle /jobs/secret/logs {
 		respond "ask Alice for access" 403
 	}
