@@ -66,7 +66,7 @@ func TestPageFiles(t *testing.T) {
 	plain := s.get(t, "/builds/7/_viewer/job-log.js", "Accept-Encoding", "identity")
 	want := plain.rest()
 	st := s.get(t, "/builds/7/_viewer/job-log.js", "Accept-Encoding", "gzip")
-	r, err := gzip.NewReader(st.body)
+	r, err := gzip.NewReader(strings.NewReader(st.rest()))
 	if err != nil {
 		t.Fatal(err)
 	}

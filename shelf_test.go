@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -157,7 +156,7 @@ func TestReplaysShare(t *testing.T) {
 	for range 20 {
 		st := s.get(t, "/jobs/job/logs")
 		viewers.Go(func() {
-			b, err := io.ReadAll(st.body)
+			b, err := st.all()
 			body := string(b)
 			if strings.Count(body, "event_id") != 9000 || err != nil {
 				t.Errorf("%d rows, %v", strings.Count(body, "event_id"), err)

@@ -136,14 +136,17 @@ type stream struct {
 	status int
 	header http.Header
 	body   *bufio.Reader
+	late   *time.Timer // ends it
 	close  func()
 }
 
 // open makes a request. headers are names and values in turn.
 func (s *site) open(t *testing.T, method, path, body string, headers ...string) *stream {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	t.Cleanup(cancel)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	t.Cleanup(func() { cancel(nil) })
+	late := time.AfterFunc(patience, func() { cancel(fmt.Errorf("not within %v", patience)) })
+	defer late.Stop()
 	req, err := http.NewRequestWithContext(ctx, method, "http://site"+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -167,10 +170,10 @@ func (s *site) open(t *testing.T, method, path, body string, headers ...string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := &stream{t: t, status: resp.StatusCode, header: resp.Header, body: bufio.NewReader(resp.Body)}
+	st := &stream{t: t, status: resp.StatusCode, header: resp.Header, body: bufio.NewReader(resp.Body), late: late}
 	st.close = func() {
 		_ = resp.Body.Close() // over HTTP/2 it waits until the connection is idle, unless it is cancelled first
-		cancel()
+		cancel(nil)
 	}
 	t.Cleanup(st.close)
 	return st
@@ -181,12 +184,25 @@ func (s *site) get(t *testing.T, path string, headers ...string) *stream {
 	return s.open(t, http.MethodGet, path, "", headers...)
 }
 
+// waits bounds what is waited for until over is called. A stream may be open for
+// as long as its test needs.
+func (st *stream) waits() (over func() bool) {
+	st.late.Reset(patience)
+	return st.late.Stop
+}
+
+// all reads the response until it ends, well or not.
+func (st *stream) all() ([]byte, error) {
+	defer st.waits()()
+	return io.ReadAll(st.body)
+}
+
 // rest reads the response to its end.
 func (st *stream) rest() string {
 	st.t.Helper()
-	b, err := io.ReadAll(st.body)
+	b, err := st.all()
 	if err != nil {
-		st.t.Fatalf("%v after %q", err, b)
+		st.t.Fatalf("%v after %.200q", err, b)
 	}
 	return string(b)
 }
@@ -195,12 +211,13 @@ func (st *stream) rest() string {
 // returns what it read.
 func (st *stream) until(text string) string {
 	st.t.Helper()
+	defer st.waits()()
 	var b strings.Builder
 	for {
 		line, err := st.body.ReadString('\n')
 		b.WriteString(line)
 		if err != nil {
-			st.t.Fatalf("no %q: %v after %q", text, err, b.String())
+			st.t.Fatalf("no %q: %v after %.200q", text, err, b.String())
 		}
 		if strings.Contains(line, text) {
 			return b.String()

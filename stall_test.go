@@ -80,7 +80,7 @@ func TestStallTimeoutHTTP2(t *testing.T) {
 	if n := stalls(t) - cut; n != 1 {
 		t.Errorf("%v streams count as stalled", n)
 	}
-	if rest, err := io.ReadAll(stalled.body); err == nil {
+	if rest, err := stalled.all(); err == nil {
 		t.Errorf("the stalled stream ended well after %d bytes", len(rest))
 	}
 	s.put(t, "job", "completed")
@@ -115,6 +115,7 @@ func TestSlowReader(t *testing.T) {
 	s.post(t, "job", strings.Repeat("x", 1_000_000))
 	s.put(t, "job", "completed")
 	st := s.get(t, "/jobs/job/logs")
+	defer st.waits()()
 	begun, got, part := time.Now(), 0, make([]byte, 32<<10)
 	for {
 		n, err := io.ReadFull(st.body, part)
