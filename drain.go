@@ -2,7 +2,10 @@ package caddyjobs
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 // When many streams are to end, they end one after the other, so that their
@@ -21,6 +24,46 @@ func spread(streams int, within time.Duration) time.Duration {
 
 // exiting is begun once, when the process is to exit.
 var exiting sync.Once
+
+// shutDown is called when a server with a handler shuts down, and may block.
+func shutDown(within time.Duration) {
+	if caddy.Exiting() {
+		drainAll(within)
+	} else if staying.CompareAndSwap(false, true) {
+		defer staying.Store(false)
+		drainStaying(within)
+	}
+}
+
+// staying is whether somebody waits in drainStaying, which is enough.
+var staying atomic.Bool
+
+// drainStaying waits as long as there are streams, some of which a reload has left
+// to the server that it replaced. Should the process exit, it waits for them, but
+// tells the servers of the last config only: if those have no handler, they are
+// to be drained here.
+func drainStaying(within time.Duration) {
+	const look = 100 * time.Millisecond // nothing tells of the exit
+	for everyone.count() > 0 {
+		if !caddy.Exiting() {
+			<-time.After(look)
+			continue
+		}
+		if !handled() {
+			drainAll(within)
+		}
+		return
+	}
+}
+
+// handled reports whether the running config has a handler.
+func handled() (found bool) {
+	hubs.Range(func(_, value any) bool {
+		found = !value.(*hub).tunables.Load().rules.empty()
+		return !found
+	})
+	return found
+}
 
 // drainAll asks the streams of all stores to end, as the process is to exit;
 // some may be of configs that are gone. Those that are left when the time is

@@ -58,6 +58,14 @@ func (v *viewer) ends() *ending {
 	return e
 }
 
+// cutLate cuts the stream if it should have ended, and is blocked in its handler
+// by a client that takes nothing.
+func (v *viewer) cutLate() {
+	if e := v.ends(); e != nil && time.Since(e.at) > parking.Parting {
+		v.stop()
+	}
+}
+
 // appendEnding tells the client why the stream ends, and when to come again.
 func (v *viewer) appendEnding(b []byte, why parking.Reason) []byte {
 	f := v.opts.Format

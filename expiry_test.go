@@ -1,6 +1,7 @@
 package caddyjobs
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -71,5 +72,33 @@ func TestExpire(t *testing.T) {
 			s.post(t, "hers", "two")
 			lasts.until(`"two"`)
 		})
+	}
+}
+
+// TestExpireBlocked has a token expire while its client takes nothing of what
+// its handler sends: the stream is cut at the next look, long before it counts
+// as stalled, and none beside it on the connection.
+func TestExpireBlocked(t *testing.T) {
+	s := newSite(t, withHTTP2+often(sqliteStore), needing(withSecret))
+	s.overHTTP2(64 << 10)
+	s.post(t, "hers", "one")
+	ended := figures(t)["caddyjobs_streams_ended_total{reason=auth expired}"]
+	before := everyone.count()
+	swift := s.get(t, "/jobs/hers/logs", "Authorization", "Bearer "+claimed(t, tokenSecret, nil))
+	swift.until("caught_up")
+	over := overIn()
+	blocked := s.get(t, "/jobs/hers/logs", "Authorization", "Bearer "+claimed(t, tokenSecret, jwt.MapClaims{"exp": over.Unix()}))
+	blocked.until("caught_up")
+	for i := range 10 {
+		s.post(t, "hers", strings.Repeat("x", 200_000), fmt.Sprint("part ", i))
+		swift.until(fmt.Sprintf(`"part %d"`, i))
+	}
+	eventually(t, "the stream is cut", func() bool { return everyone.count() == before+1 })
+	if n := figures(t)["caddyjobs_streams_ended_total{reason=auth expired}"] - ended; n != 1 {
+		t.Errorf("%v streams count as expired", n)
+	}
+	s.put(t, "hers", "completed")
+	if rest := swift.rest(); !strings.Contains(rest, "completed") {
+		t.Errorf("the other stream ended with %q", rest)
 	}
 }

@@ -11,11 +11,17 @@ import (
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
-// guard looks at the viewers' permits again once per heartbeat, until ctx ends.
+// guard looks at the viewers' permits again once per heartbeat, which a reload
+// may make shorter, until ctx ends.
 func (h *hub) guard(ctx context.Context) {
-	for ctx.Err() == nil {
-		pause(ctx, h.tunables.Load().heartbeat)
-		h.examine()
+	for examined := time.Now(); ctx.Err() == nil; {
+		select {
+		case <-time.After(time.Until(examined.Add(h.tunables.Load().heartbeat))):
+			h.examine()
+			examined = time.Now()
+		case <-h.adopted:
+		case <-ctx.Done():
+		}
 	}
 }
 
@@ -27,6 +33,7 @@ func (h *hub) examine() {
 	owned := map[joblog.Ask]struct{}{}
 	var gone []*viewer
 	for _, v := range viewers {
+		v.cutLate()
 		p, why := v.permit.Load().under(h.life, t.rules, v.job)
 		if why != "" {
 			v.end(why, time.Now().Add(rand.N(max(spread(len(viewers), t.drain), 1))))

@@ -82,11 +82,7 @@ func (l *Logs) Provision(ctx caddy.Context) (err error) {
 		server.RegisterConnContext(parking.ConnContext)
 		// With the default grace period a server waits for its last request for
 		// ever, and tells nobody but these.
-		server.RegisterOnShutdown(func() {
-			if caddy.Exiting() {
-				drainAll(time.Duration(l.app.DrainTimeout))
-			}
-		})
+		server.RegisterOnShutdown(func() { shutDown(time.Duration(l.app.DrainTimeout)) })
 	}
 	if l.Tokens != nil {
 		if err := l.Tokens.Provision(slog.New(logHandler{})); err != nil {

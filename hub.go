@@ -40,6 +40,7 @@ type hub struct {
 	tunables atomic.Pointer[tunables]
 	position atomic.Pointer[joblog.Cursor]
 	wake     chan struct{} // holds one token if the poller should look
+	adopted  chan struct{} // holds one token if the guard should look at the tunables
 
 	life  context.Context // ends with Destruct
 	end   context.CancelFunc
@@ -90,7 +91,7 @@ func (h *hub) release() {
 
 func newHub(key string, driver joblog.Driver) *hub {
 	h := &hub{
-		key: key, log: slog.New(logHandler{}), wake: make(chan struct{}, 1),
+		key: key, log: slog.New(logHandler{}), wake: make(chan struct{}, 1), adopted: make(chan struct{}, 1),
 		watched: map[string]*watched{}, summons: make(chan struct{}),
 	}
 	h.life, h.end = context.WithCancel(context.Background())
@@ -136,6 +137,7 @@ func (h *hub) adopt(t *tunables) {
 	h.tunables.Store(t)
 	metrics.stores.drop(h.meters.Swap(metrics.stores.take(t.name)))
 	h.shelf.fit(t.history)
+	signal(h.adopted)
 }
 
 // leave ends a config's use. Those of the newest one that is left hold, which
@@ -223,10 +225,13 @@ func (h *hub) call(ctx context.Context, do func(context.Context) error) error {
 }
 
 // poke makes the poller look now.
-func (h *hub) poke() {
+func (h *hub) poke() { signal(h.wake) }
+
+// signal puts a token into a channel that holds one, unless it has it already.
+func signal(c chan<- struct{}) {
 	select {
-	case h.wake <- struct{}{}:
-	default: // it will
+	case c <- struct{}{}:
+	default:
 	}
 }
 

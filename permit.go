@@ -46,8 +46,8 @@ func (p *permit) under(ctx context.Context, current *ruleset, job joblog.Job) (*
 	there, here := p.rules.set.at(p.rules.place), current.at(p.rules.place)
 	other := func(u *rules) bool { return !u.same(p.rules) }
 	switch {
-	case len(here) == 0 && p.rules.open():
-		return p, "" // its handler is gone, and nothing was asked of it
+	case len(here) == 0 && p.rules.open() && current.open():
+		return p, "" // its handler is elsewhere, or gone, and nothing is asked of anybody
 	case slices.EqualFunc(there, here, (*rules).same):
 		return p.by(ctx, here[slices.Index(there, p.rules)], job)
 	case len(here) > 0 && !slices.ContainsFunc(slices.Concat(there, here), other), len(there) == 1 && len(here) == 1:

@@ -34,8 +34,8 @@ const (
 func TestRevoked(t *testing.T) {
 	const other = "key HS256 `another secret that signs tokens, of 46 bytes`"
 	open, byToken := "jobs_ingest\njobs_logs", needing(withSecret)
-	byUser := "owner {http.auth.user.id}"
-	keyed, linked := often(owned), often(withLinks(owned))
+	byUser, elsewhere := "owner {http.auth.user.id}", "path /api/{id}/logs"
+	slow, keyed, linked := rare(owned), often(owned), often(withLinks(owned))
 	rotated := strings.Replace(linked, "links ", "links `the next secret that signs links, 40 bytes` ", 1)
 	replaced := strings.Replace(linked, linkSecret, "the next secret that signs links, 40 bytes", 1)
 	const link, token, nothing = "link", "token", ""
@@ -56,6 +56,11 @@ func TestRevoked(t *testing.T) {
 		"another owner":        {keyed, ruled(byUser, byToken), keyed, ruled("owner nobody", byToken), token, toldAgain, 404},
 		"owner without tokens": {keyed, ruled(byUser, byToken), keyed, ruled(byUser, "jobs_ingest\njobs_logs {\n}"), token, toldAgain, 404},
 		"handler removed":      {keyed, byToken, keyed, "jobs_ingest\nrespond next 299", token, toldAgain, 299},
+		"open, removed":        {keyed, open, keyed, "jobs_ingest\nrespond next 299", nothing, toldAgain, 299},
+		"open, moved":          {keyed, open, keyed, ruled(elsewhere, "jobs_ingest\njobs_logs {\n}\nrespond next 299"), nothing, goesOn, 299},
+		"moved, tokens needed": {keyed, open, keyed, ruled(elsewhere, byToken) + "\nrespond next 299", nothing, toldAgain, 299},
+		"job, tokens needed":   {keyed, open, keyed, ruled("job {http.request.uri.path.1}", byToken), nothing, toldAgain, 401},
+		"a shorter heartbeat":  {slow, open, keyed, byToken, nothing, toldAgain, 401},
 		"link, an owner more":  {linked, byToken, linked, ruled("owner nobody", byToken), link, goesOn, 200},
 		"link key rotated":     {linked, byToken, rotated, byToken, link, goesOn, 200},
 		"link key removed":     {linked, byToken, replaced, byToken, link, toldOver, 401},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -31,7 +32,7 @@ func (s *ruleset) add(u *rules) {
 
 // at are those at a place.
 func (s *ruleset) at(place string) (here []*rules) {
-	if s == nil {
+	if s.empty() {
 		return nil
 	}
 	for _, u := range s.all {
@@ -41,6 +42,14 @@ func (s *ruleset) at(place string) (here []*rules) {
 	}
 	return here
 }
+
+// open reports whether there are handlers, and all ask for nothing.
+func (s *ruleset) open() bool {
+	return !s.empty() && !slices.ContainsFunc(s.all, func(u *rules) bool { return !u.open() })
+}
+
+// empty reports whether there is no handler.
+func (s *ruleset) empty() bool { return s == nil || len(s.all) == 0 }
 
 // open reports whether they ask for nothing.
 func (u *rules) open() bool { return u.owner == "" && u.tokens == nil }

@@ -159,7 +159,7 @@ func (v *viewer) reason(out outcome) parking.Reason {
 	case said:
 		return v.why
 	}
-	if e := v.told.Load(); e != nil && !time.Now().Before(e.at) {
+	if e := v.ends(); e != nil && !time.Now().Before(e.at) {
 		return e.why // it was cut, as it did not take that
 	}
 	return cmp.Or(v.why, parking.HungUp)

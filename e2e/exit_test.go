@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -93,6 +95,68 @@ func TestExitBlocked(t *testing.T) {
 	}
 	s.awaitBlocked(t)
 	s.stop(t) // Caddy itself would wait for as long as a write may stall
+}
+
+// TestExitBehind takes the handler out of the config under streams whose clients
+// take nothing, and stops the server: it does not wait for them for ever.
+func TestExitBehind(t *testing.T) {
+	t.Parallel()
+	a, s := onSQLite(t, config{jobs: "drain_timeout 2s", servers: "timeouts {\n write_idle 1h\n}"})
+	s.reload(t, "heartbeat 1s", "heartbeat 1h") // else they would be cut by the next one
+	a.addJob(t, "huge")
+	a.log(t, "huge", 5000, strings.Repeat("x", 4000)+" %d")
+	for _, origin := range []string{s.http, s.https} {
+		resp := s.open(t, http.MethodGet, origin+"/jobs/huge/logs", "")
+		defer resp.Body.Close()
+	}
+	s.awaitBlocked(t)
+	idle := s.dialTLS(t)
+	fmt.Fprint(idle, "GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	s.reload(t, "import site", "respond /ping pong")
+	ended(t, idle) // the server that is replaced has been told to shut down
+	s.stop(t)
+}
+
+// dialTLS connects to the server's other socket until the test ends.
+func (s *server) dialTLS(t *testing.T) net.Conn {
+	t.Helper()
+	trust := s.client.Transport.(*http.Transport).TLSClientConfig.Clone()
+	trust.NextProtos = nil // HTTP/1.1
+	c, err := tls.Dial("tcp", strings.TrimPrefix(s.https, "https://"), trust)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// reload changes the config, and waits until it holds.
+func (s *server) reload(t *testing.T, oldnew ...string) {
+	t.Helper()
+	file, err := os.ReadFile(s.caddyfile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := fmt.Sprint(time.Now().UnixNano())
+	text := changed(t, changed(t, string(file), oldnew...), "respond /ping pong", "header /ping +Version "+version+"\nrespond /ping pong")
+	if err := os.WriteFile(s.caddyfile(), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); ; wait(t.Context(), 10*time.Millisecond) {
+		resp, err := s.client.Get(s.http + "/ping")
+		if err == nil { // else its connection was the old server's
+			_ = resp.Body.Close()
+			if slices.Contains(resp.Header.Values("Version"), version) {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the config does not change")
+		}
+	}
 }
 
 // awaitBlocked waits until the server has not written a row for a while.
