@@ -31,6 +31,8 @@ export class Feed {
   log = new Log()
   /** Whether the log begins with its first line: then the numbers of lines are known. */
   whole = false
+  /** Whether the live stream has brought all there was. */
+  caught = false
   skew = 0 // what the server's clock is ahead
   private head: Log | null = null
   private anew: Log | null = null // what comes since a gap
@@ -42,7 +44,6 @@ export class Feed {
   private early: Event[] = [] // in the history, but not come live yet
   private late: Event[] = [] // come live, but in the history already
   private began: number | undefined // the time of the first line, by the history
-  private caught = false // the live stream has brought all there was
   private timer = 0 // set while rows are awaited that the history has
   private readonly live: Stream
   private readonly turn: Turn

@@ -209,7 +209,7 @@ export class Stream {
     const reason = String(data.reason ?? '')
     switch (name) {
       case 'message': return this.message(data, json)
-      case 'caught_up': return this.live(() => this.sink.caughtUp())
+      case 'caught_up': return this.live()
       case 'gap': return this.sink.gap(reason)
       case 'state': return this.sink.job(String(data.state))
       case 'auth_expired': return this.end({ kind: 'expired' })
@@ -230,11 +230,11 @@ export class Stream {
     }
   }
 
-  private live(then: () => void): void {
+  private live(): void {
     this.failures = 0
     this.sink.flush()
+    this.sink.caughtUp()
     this.sink.state({ kind: 'live' })
-    then()
   }
 
   // All that lost their server at once are not to come back at once.
