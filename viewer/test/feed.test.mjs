@@ -8,6 +8,7 @@ import { lines, src } from './load.mjs'
 const page = new EventTarget() // what a page has, and Node has not
 globalThis.addEventListener ??= page.addEventListener.bind(page)
 globalThis.removeEventListener ??= page.removeEventListener.bind(page)
+globalThis.document ??= Object.assign(new EventTarget(), { hidden: false })
 
 /** A server whose requests are taken one by one. */
 async function serve(t) {
@@ -360,39 +361,83 @@ test('how long a connection may be silent is learnt from its heartbeats', async 
   await state('reconnecting')
 })
 
-test('where a job is that waits is asked: when a line comes, else now and then', async (t) => {
+/** A feed of a job that is in a state, by a clock that stands, and how the server tells of more. */
+async function job(t, word) {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1e12 })
+  t.mock.method(globalThis, 'setInterval', () => 0) // nobody minds that streams are silent
   const asks = t.mock.method(globalThis, 'fetch').mock
   const s = await serve(t), { f, told, until } = feed(t, s.url)
   const state = (word) => `event: state\ndata: {"state":"${word}"}\n\n`
-  const answer = async (word) => {
-    const { query, response } = await s.next(), before = told.jobs.length
+  const asked = async () => {
+    const { query, response } = await s.next()
     assert.deepEqual(query, { state: 'true', tail: '0', follow: 'false' })
+    return response
+  }
+  const answer = async (word) => {
+    const response = await asked(), before = told.jobs.length
     response.end('retry: 2000\n\n' + state(word))
     await until(() => told.jobs.length > before)
   }
+  const live = await s.next()
   const line = async (id) => {
     live.say(row(id))
     await until(() => f.log.has(BigInt(id)))
   }
-  const live = await s.next()
-  live.say(state('queued') + row(1) + caughtUp)
+  live.say(state(word) + row(1) + caughtUp)
   await until(() => f.whole)
+  return { f, told, asks, line, asked, answer, tick: (ms) => t.mock.timers.tick(ms) }
+}
+
+test('where a job is that waits is asked: when a line comes, else now and then', async (t) => {
+  const { told, asks, line, answer, tick } = await job(t, 'queued')
   assert.equal(asks.callCount(), 1)
   await line(2)
   await answer('queued')
   await line(3)
   assert.equal(asks.callCount(), 2)
-  t.mock.timers.tick(5000)
+  tick(5000)
   await answer('pending')
-  t.mock.timers.tick(4999)
+  tick(4999)
   assert.equal(asks.callCount(), 3)
-  t.mock.timers.tick(1)
+  tick(1)
   await answer('running')
-  t.mock.timers.tick(60_000)
-  await line(4)
+  tick(60_000)
   assert.equal(asks.callCount(), 4)
   assert.deepEqual(told.jobs, ['queued', 'queued', 'pending', 'running'])
+})
+
+test('where a job is that does not wait is asked when lines come, rarely, and if somebody looks', async (t) => {
+  const { f, told, asks, line, asked, answer, tick } = await job(t, 'running')
+  tick(600_000)
+  assert.equal(asks.callCount(), 1)
+  await line(2)
+  tick(5000)
+  await answer('deploying')
+  await line(3)
+  tick(29_999)
+  assert.equal(asks.callCount(), 2)
+  tick(5001)
+  await answer('queued') // anew, after a failure
+  tick(5000)
+  await answer('running')
+  t.after(() => { document.hidden = false })
+  document.hidden = true
+  await line(4)
+  tick(60_000)
+  assert.equal(asks.callCount(), 4)
+  document.hidden = false
+  document.dispatchEvent(new Event('visibilitychange'))
+  await answer('cleaning up')
+  await line(5)
+  tick(35_000)
+  ;(await asked()).writeHead(503, plain).end('busy\n')
+  while (!f.turn.question.stopped) await new Promise(setImmediate)
+  tick(600_000)
+  assert.equal(asks.callCount(), 6)
+  await line(6)
+  tick(5000)
+  await answer('running')
+  assert.deepEqual(told.jobs, ['running', 'deploying', 'queued', 'running', 'cleaning up', 'running'])
 })
 
 test('a job that waits is not asked for while the connection is away', async (t) => {
