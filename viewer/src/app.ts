@@ -53,7 +53,7 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
 
   constructor(
     src: string,
-    options: Options,
+    private readonly options: Options,
     private readonly host: Host,
   ) {
     this.reader = new Reader(this, host.page)
@@ -91,6 +91,12 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
     this.feed.start() // the answer comes while the page is laid out
     this.shown.start()
     this.tick()
+  }
+
+  /** Requests have other headers from now on, with which the server perhaps lets in whom it kept out. */
+  renew(headers: Options['headers']): void {
+    this.options.headers = headers
+    if (['expired', 'refused'].includes(this.status.state.kind)) this.feed.again()
   }
 
   stop(): void {

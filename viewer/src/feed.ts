@@ -57,7 +57,7 @@ export class Feed {
   ) {
     this.whole = !tailFirst
     this.turn = new Turn(url, options, (state) => this.job(state))
-    this.live = new Stream(url, this.sink(), { ...options, params: { state: 'true', ...(tailFirst ? { tail: String(TAIL) } : {}) } })
+    this.live = new Stream(url, this.sink(), options, { state: 'true', ...(tailFirst && { tail: String(TAIL) }) })
   }
 
   start(): void {
@@ -170,7 +170,7 @@ export class Feed {
     this.head = new Log()
     this.edge = this.log.most
     this.past = false
-    const history = this.history = new Stream(this.url, this.historySink(), { ...this.options, params: { follow: 'false' } })
+    const history = this.history = new Stream(this.url, this.historySink(), this.options, { follow: 'false' })
     // It is much work: the newest lines are to be seen before.
     void painted().then(() => history.run()).then(() => { if (history === this.history) this.settle() })
   }

@@ -64,7 +64,7 @@ export class Turn {
     this.stop()
     this.asked = Date.now()
     if (once) this.due = this.asked + RARELY
-    this.question = new Stream(this.url, this.sink(once), { ...this.options, params: { state: 'true', tail: '0', follow: 'false' } })
+    this.question = new Stream(this.url, this.sink(once), this.options, { state: 'true', tail: '0', follow: 'false' })
     void this.question.run()
   }
 

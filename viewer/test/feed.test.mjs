@@ -47,7 +47,7 @@ const caughtUp = 'event: caught_up\ndata: {}\n\n'
 const tail = Array.from({ length: 2000 }, (_, i) => row(1001 + i)).join('') + 'retry: 1\n\n' + caughtUp
 
 /** A feed, and a way to wait until something is so. */
-function feed(t, url, tailFirst = true) {
+function feed(t, url, tailFirst = true, options = {}) {
   globalThis.location = new URL(url)
   const told = { states: [], jobs: [], gaps: [], shifts: [] }, waiting = new Set()
   const look = () => { for (const w of waiting) if (w.is()) waiting.delete(w), w.resolve() }
@@ -60,7 +60,7 @@ function feed(t, url, tailFirst = true) {
     state: (s) => { told.states.push(s); look() },
     job: (s) => { told.jobs.push(s); look() },
   }
-  const f = new src.feed.Feed(url, viewer, {}, tailFirst)
+  const f = new src.feed.Feed(url, viewer, options, tailFirst)
   t.after(() => f.stop())
   f.start()
   const until = (is) => new Promise((resolve) => { waiting.add({ is, resolve }); look() })
@@ -320,6 +320,51 @@ test('a page to log in is no log', async (t) => {
   live.response.destroy()
   await login()
   await state('expired')
+})
+
+test('other headers are those of the next request, which comes at once if they came too late', async (t) => {
+  const options = { headers: { 'X-Token': 'a' } }, s = await serve(t)
+  const { f, told, until, state } = feed(t, s.url, true, options)
+  const next = async (token) => {
+    const exchange = await s.next()
+    assert.equal(exchange.request.headers['x-token'], token)
+    return exchange
+  }
+  const asked = await next('a')
+  options.headers = { 'X-Token': 'b' }
+  asked.response.writeHead(401, plain).end('no\n') // which the page has mended since
+  const live = await next('b')
+  live.say(tail)
+  const history = await next('b')
+  history.rows(1, 700)
+  await until(() => told.read === 700)
+  options.headers = { 'X-Token': 'c' }
+  live.say(row(3001)) // what streams goes on
+  await until(() => f.log.has(3001n))
+  live.say('event: auth_expired\ndata: {"reason":"over"}\n\n')
+  const again = await next('c')
+  assert.equal(again.cursor, 'c3001')
+  again.say('retry: 1\n\n' + caughtUp)
+  await state('live')
+  history.rows(701, 3001)
+  history.response.end()
+  await until(() => f.whole)
+  assert.deepEqual(lines(f.log), numbered(1, 3001))
+  assert.ok(!told.states.some((s) => s.kind === 'refused' || s.kind === 'expired'))
+  again.say('event: auth_expired\ndata: {"reason":"over"}\n\n')
+  await state('expired')
+})
+
+test('who is told that access has expired may come again there and then', async (t) => {
+  const s = await serve(t), { f, told, state } = feed(t, s.url), hear = told.states.push
+  told.states.push = (state) => { hear.call(told.states, state), state.kind === 'expired' && f.again() }
+  const live = await s.next()
+  live.say(row(1) + caughtUp + 'event: auth_expired\ndata: {}\n\n')
+  const again = await s.next()
+  assert.equal(again.cursor, 'c1')
+  again.say(caughtUp)
+  await state('live')
+  assert.deepEqual(told.states.map((s) => s.kind), ['connecting', 'live', 'expired', 'connecting', 'live'])
 })
 
 test('with a permalink the log comes from its beginning', async (t) => {
