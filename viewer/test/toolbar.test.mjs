@@ -34,3 +34,19 @@ test('keys that compose a character do nothing else', () => {
   assert.equal(actionOf({ key: 'j', isComposing: true, ...at }), null)
   assert.equal(actionOf({ key: 'j', isComposing: false, ...at }), 'down')
 })
+
+test('where letters are of another alphabet, keys are by their place', () => {
+  const { actionOf } = src.keys, at = { composedPath: () => [{ closest: () => null, matches: () => false }] }
+  const action = (key, code, more) => actionOf({ key, code, ...more, ...at })
+  assert.equal(action('а', 'KeyF', { ctrlKey: true }), 'search') // Cyrillic
+  assert.equal(action('А', 'KeyF', { metaKey: true }), 'search') // with Caps Lock
+  assert.equal(action('φ', 'KeyF', { ctrlKey: true }), 'search')
+  assert.equal(action('о', 'KeyJ'), 'down')
+  assert.equal(action('П', 'KeyG', { shiftKey: true }), 'bottom')
+  assert.equal(action('ב', 'KeyC'), 'copy')
+  assert.equal(action('ö', 'Semicolon'), null)
+  assert.equal(action('f', 'KeyY', { ctrlKey: true }), 'search') // Dvorak
+  assert.equal(action('u', 'KeyF', { ctrlKey: true }), null)
+  assert.equal(action('h', 'KeyJ'), null)
+  assert.equal(action('Dead', 'KeyE'), null)
+})
