@@ -1,6 +1,7 @@
 // <job-log src="/jobs/42/logs">: the log of a job, live.
 //
 //   src          the stream
+//   job          its job, as downloads are to be called if src does not tell
 //   theme        light or dark; else as the reader prefers
 //   page         it is the page: keys are its own wherever the focus is, and so is
 //                the address, where #L10 is a line
@@ -97,7 +98,7 @@ export class JobLog extends Base {
     if (!src) return
     const credentials = this.getAttribute('credentials') === 'include' ? 'include' : 'same-origin'
     this.app = new App(src, { headers: this.headers, credentials }, {
-      page: this.hasAttribute('page'), theme: () => this.theme, changed: (change) => this.tell(change),
+      page: this.hasAttribute('page'), job: this.getAttribute('job') ?? '', theme: () => this.theme, changed: (change) => this.tell(change),
     })
     this.shadowRoot!.append(this.app.shell.app)
     this.app.start()

@@ -6,10 +6,10 @@ import { src } from './load.mjs'
 globalThis.location = new URL('http://a.example/jobs/1')
 
 // A toolbar, and what it commands.
-function toolbar() {
+function toolbar(at = '/jobs/1/logs', job = '') {
   const told = [], tell = (name) => (...args) => told.push([name, ...args])
   const commands = { search: tell('search'), step: tell('step'), leaveSearch: tell('leave'), filter: tell('filter'), run: tell('run') }
-  return { bar: new src.toolbar.Toolbar(element('div'), '/jobs/1/logs', commands), told }
+  return { bar: new src.toolbar.Toolbar(element('div'), at, job, commands), told }
 }
 
 test('a list of filters that is open is not disturbed', () => {
@@ -49,4 +49,10 @@ test('where letters are of another alphabet, keys are by their place', () => {
   assert.equal(action('u', 'KeyF', { ctrlKey: true }), null)
   assert.equal(action('h', 'KeyJ'), null)
   assert.equal(action('Dead', 'KeyE'), null)
+})
+
+test('downloads are called by the job, else by where its log is', () => {
+  const names = (e) => [e.download, ...(e.childNodes ?? []).flatMap(names)].filter(Boolean)
+  assert.deepEqual(names(toolbar().bar.element), ['1.log', '1.ndjson'])
+  assert.deepEqual(names(toolbar('/api/7/stream', 'сборка 7').bar.element), ['сборка_7.log', 'сборка_7.ndjson'])
 })
