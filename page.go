@@ -62,7 +62,7 @@ func (p *Page) Provision(ctx caddy.Context) error {
 	if p.Path == "" {
 		p.Path = defaultPage
 	}
-	if u, err := url.Parse(p.Logs); err == nil && u.Host != "" {
+	if u, err := url.Parse(p.Logs); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" {
 		p.origin = u.Scheme + "://" + u.Host
 	}
 	return p.provisionIndex(ctx)
@@ -73,11 +73,21 @@ func (p *Page) Validate() error {
 	if err := pattern(p.Path).validate(); err != nil {
 		return err
 	}
-	rest := strings.TrimPrefix(p.Logs, p.origin)
-	if err := pattern(rest).validate(); p.Logs != "" && err != nil {
-		return fmt.Errorf("logs: %w", err)
+	if err := p.validateLogs(); err != nil {
+		return err
 	}
 	return p.validateIndex()
+}
+
+// validateLogs reports what is neither a path nor a URL that has one. To browsers,
+// a host follows two slashes.
+func (p *Page) validateLogs() error {
+	rest := strings.TrimPrefix(p.Logs, p.origin)
+	if p.Logs == "" || !strings.HasPrefix(rest, "//") && pattern(rest).validate() == nil {
+		return nil
+	}
+	return fmt.Errorf("logs: %q must be a path or an http or https URL, with one whole segment %s; write it as /jobs/{id}/logs or https://logs.example.com/jobs/{id}/logs",
+		p.Logs, segmentID)
 }
 
 // ServeHTTP serves a page or a file of it, or passes the request on.

@@ -84,6 +84,7 @@ func TestComponent(t *testing.T) {
 				{"guest", componentGuest, v},
 				{"foreign", componentForeign, v},
 				{"credentials", componentCredentials, g},
+				{"headers", componentHeaders, g},
 				{"refused", accessRefused, g},
 				{"expires", accessExpires, g},
 				{"limited", accessLimited, g},
@@ -194,7 +195,7 @@ func componentTwo(t *testing.T, v *viewer, h *host) {
 	v.asked(t, 2)
 }
 
-// componentGuest is in a page that has an address of its own, and sends headers.
+// componentGuest is in a page that has an address of its own.
 func componentGuest(t *testing.T, v *viewer, h *host) {
 	const job = "guest"
 	v.addJob(t, job)
@@ -208,10 +209,6 @@ func componentGuest(t *testing.T, v *viewer, h *host) {
 	v.await(t, `location.hash === '#L10' && !location.pathname.includes('elsewhere')`)
 	v.await(t, `$$('.menu a').every((a) => a.target === '_blank' && a.href.startsWith(%q))`, v.s.http)
 	v.asked(t, 1)
-	v.do(t, `(() => { document.querySelector('job-log').headers = { 'Accept-Language': 'eo' } })()`)
-	v.awaitLine(t, 30, "line 29")
-	v.s.awaitLeft(t, job, 1)
-	v.asked(t, 2)
 }
 
 // awaitLogs waits until the logs on the page are these.
@@ -300,4 +297,36 @@ func componentCredentials(t *testing.T, v *viewer, h *host) {
 	v.click(t, `$('.again')`)
 	v.awaitLine(t, 3, "line 2")
 	v.awaitState(t, "running", "live")
+}
+
+// componentHeaders sends a token, and a fresh one when it has expired: what the
+// reader has before them stays, and goes on.
+func componentHeaders(t *testing.T, v *viewer, h *host) {
+	const job = "nightly-headers"
+	v.addJob(t, job)
+	v.log(t, job, 3, "line %d")
+	h.show(t, v, v.s.http, snippet(t, v.s.http, job), look{expected: refused})
+	v.awaitRefused(t, needsToken)
+	v.present(t, 12*time.Second)
+	v.awaitLine(t, 3, "line 2")
+	v.click(t, `$('.port')`)
+	v.search(t, "line 1")
+	v.awaitFound(t, "1 of 1", 2, "line 1")
+	v.awaitState(t, "running", "access expired")
+	v.log(t, job, 2, "meanwhile %d")
+	v.present(t, time.Minute)
+	v.awaitLine(t, 5, "meanwhile 1")
+	v.awaitState(t, "running", "live")
+	v.awaitFound(t, "1 of 1", 2, "line 1")
+	v.present(t, time.Minute)
+	v.log(t, job, 1, "it goes on %d")
+	v.awaitLine(t, 6, "it goes on 0")
+	v.asked(t, 3)
+	v.isWhole(t, job)
+}
+
+// present has the element send a token that lets in for some time.
+func (v *viewer) present(t *testing.T, left time.Duration) {
+	t.Helper()
+	v.do(t, `(() => { document.querySelector('job-log').headers = { Authorization: 'Bearer %s' } })()`, pass(t, left))
 }

@@ -158,6 +158,7 @@ func viewLinks(t *testing.T, v *viewer) {
 	}{{"#L123", 123, 123}, {"#L10-20", 10, 20}, {"#L480-L470", 470, 480}} {
 		v.browser.open(t, v.page(job)+link.hash)
 		v.awaitChosen(t, link.from, link.to)
+		v.awaitText(t, ".toast", "") // it came while the log was read
 		before := v.numbers(t)
 		v.log(t, job, 1, "it runs on")
 		v.awaitCount(t, len(v.rows(t, job)))
@@ -167,6 +168,7 @@ func viewLinks(t *testing.T, v *viewer) {
 	}
 	lines := len(v.rows(t, job))
 	v.browser.open(t, fmt.Sprintf("%s#L%d", v.page(job), lines+2)) // of a line that is still to come
+	v.awaitText(t, ".toast", fmt.Sprintf("line %d is not there yet", lines+2))
 	v.awaitCount(t, lines)
 	v.log(t, job, 40, "later %d")
 	v.awaitChosen(t, lines+2, lines+2)

@@ -170,7 +170,7 @@ func viewDownloads(t *testing.T, v *viewer) {
 	v.show(t, job)
 	v.await(t, `$('.port').getAttribute('aria-rowcount') >= 2500`)
 	for _, format := range []struct{ name, query, file string }{
-		{"Text", "text", "down_loads_.log"}, {"NDJSON", "ndjson", "down_loads_.ndjson"},
+		{"Text", "text", "down_loads_é.log"}, {"NDJSON", "ndjson", "down_loads_é.ndjson"},
 	} {
 		var got struct{ Name, Text string }
 		v.decode(t, v.call(t, "download", format.name), &got)

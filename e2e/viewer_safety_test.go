@@ -57,6 +57,7 @@ func viewPlace(t *testing.T, v *viewer) {
 	v.browser.open(t, v.s.http+"/builds/"+url.PathEscape(job)+"/view")
 	v.awaitState(t, "running", "live")
 	v.await(t, `document.querySelector('h1').textContent === %q && document.title === %q`, job, job+" · running")
+	v.await(t, `document.querySelector('job-log').getAttribute('job') === %q && $('.menu a').download === '_img_src_x_onerror_alert_2_100_.log'`, job)
 	v.harmless(t)
 }
 

@@ -52,8 +52,8 @@ export class Firefox {
 
   told(method, params) {
     if (method === 'network.beforeRequestSent' && params.context === this.context) {
-      const { url } = params.request
-      this.requested.push(url)
+      const { url, method: how } = params.request
+      if (how !== 'OPTIONS') this.requested.push(url) // it asks first whether it may ask, which Chromium does not tell
       if (!this.hosts.includes(new URL(url).host)) this.found.push('request: ' + url)
     }
     if (method === 'browsingContext.load' && params.context === this.context) {

@@ -26,6 +26,7 @@ export interface Change { name: string; state: State; job: string; over: boolean
 /** What the viewer is in. */
 export interface Host {
   readonly page: boolean // it is the page, and the address is its own
+  readonly job: string // its id; empty if only the address of the log tells
   theme(): Theme | null // null for what the reader prefers
   changed(change: Change): void
 }
@@ -53,7 +54,7 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
 
   constructor(
     src: string,
-    options: Options,
+    private readonly options: Options,
     private readonly host: Host,
   ) {
     this.reader = new Reader(this, host.page)
@@ -62,7 +63,7 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
     this.view = new View(port, canvas, slab, new Listed(), this.painter, this)
     this.view.following = !wanted
     this.shown = new Shown(this.log, this.view)
-    this.toolbar = new Toolbar(this.status.element, src, this.commands)
+    this.toolbar = new Toolbar(this.status.element, src, host.job, this.commands)
     this.actions = new Actions(port, slab, {
       copyLine: (line) => this.reader.copyLine(line),
       copyLink: (line) => this.reader.copyLink(line),
@@ -91,6 +92,12 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
     this.feed.start() // the answer comes while the page is laid out
     this.shown.start()
     this.tick()
+  }
+
+  /** Requests have other headers from now on, with which the server perhaps lets in whom it kept out. */
+  renew(headers: Options['headers']): void {
+    this.options.headers = headers
+    if (['expired', 'refused'].includes(this.status.state.kind)) this.feed.again()
   }
 
   stop(): void {

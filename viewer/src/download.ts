@@ -9,8 +9,13 @@ export function downloadURL(src: string, format: 'text' | 'ndjson'): string {
   return url.href
 }
 
-export function fileName(src: string, format: 'text' | 'ndjson'): string {
+/** What a file of a job's log is called. */
+export function fileName(job: string, format: 'text' | 'ndjson'): string {
+  return job.replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, '_') + (format === 'text' ? '.log' : '.ndjson')
+}
+
+/** The job whose log is there, as far as its address tells. */
+export function jobAt(src: string): string {
   const parts = new URL(src, location.href).pathname.split('/').filter(Boolean)
-  const name = (parts.at(-1) === 'logs' ? parts.at(-2) : parts.at(-1)) ?? 'job'
-  return decode(name).replace(/[^\w.-]+/g, '_') + (format === 'text' ? '.log' : '.ndjson')
+  return decode((parts.at(-1) === 'logs' ? parts.at(-2) : parts.at(-1)) ?? 'job')
 }

@@ -31,6 +31,8 @@ export class Feed {
   log = new Log()
   /** Whether the log begins with its first line: then the numbers of lines are known. */
   whole = false
+  /** Whether the live stream has brought all there was. */
+  caught = false
   skew = 0 // what the server's clock is ahead
   private head: Log | null = null
   private anew: Log | null = null // what comes since a gap
@@ -42,7 +44,6 @@ export class Feed {
   private early: Event[] = [] // in the history, but not come live yet
   private late: Event[] = [] // come live, but in the history already
   private began: number | undefined // the time of the first line, by the history
-  private caught = false // the live stream has brought all there was
   private timer = 0 // set while rows are awaited that the history has
   private readonly live: Stream
   private readonly turn: Turn
@@ -56,7 +57,7 @@ export class Feed {
   ) {
     this.whole = !tailFirst
     this.turn = new Turn(url, options, (state) => this.job(state))
-    this.live = new Stream(url, this.sink(), { ...options, params: { state: 'true', ...(tailFirst ? { tail: String(TAIL) } : {}) } })
+    this.live = new Stream(url, this.sink(), options, { state: 'true', ...(tailFirst && { tail: String(TAIL) }) })
   }
 
   start(): void {
@@ -169,7 +170,7 @@ export class Feed {
     this.head = new Log()
     this.edge = this.log.most
     this.past = false
-    const history = this.history = new Stream(this.url, this.historySink(), { ...this.options, params: { follow: 'false' } })
+    const history = this.history = new Stream(this.url, this.historySink(), this.options, { follow: 'false' })
     // It is much work: the newest lines are to be seen before.
     void painted().then(() => history.run()).then(() => { if (history === this.history) this.settle() })
   }

@@ -1,13 +1,17 @@
 // <job-log src="/jobs/42/logs">: the log of a job, live.
 //
 //   src          the stream
+//   job          its job, as downloads are to be called if src does not tell
 //   theme        light or dark; else as the reader prefers
 //   page         it is the page: keys are its own wherever the focus is, and so is
 //                the address, where #L10 is a line
 //   credentials  include, to send cookies to another origin
 //
 // The property headers has headers for requests; downloads are links, and have
-// none. An event joblog tells, in its detail, how the job and the connection are.
+// none. New ones, a fresh token for instance, are those of the next request: what
+// is shown stays, what streams goes on, and who was kept out comes again at once.
+// Another src or credentials opens the log anew. An event joblog tells, in its
+// detail, how the job and the connection are.
 
 import light from './light.css'
 import dark from './dark.css'
@@ -35,7 +39,8 @@ export class JobLog extends Base {
   private sent: Record<string, string> = {}
   private app: App | null = null
   private told = ''
-  private renewing = false
+  private changing = false
+  private anew = false // what changes asks for the log to be opened anew
 
   constructor() {
     super()
@@ -49,11 +54,11 @@ export class JobLog extends Base {
   get headers(): Record<string, string> { return this.sent }
   set headers(headers: Record<string, string>) {
     this.sent = headers
-    this.renew()
+    this.change(false)
   }
 
   connectedCallback(): void {
-    this.renew()
+    this.change(true)
     this.keyTarget.addEventListener('keydown', this.key)
   }
 
@@ -64,18 +69,25 @@ export class JobLog extends Base {
 
   attributeChangedCallback(name: string): void {
     if (name === 'theme') this.app?.repaint()
-    else this.renew()
+    else this.change(true)
   }
 
   // What changes at once opens one stream: an element of a page that is read is
-  // told of each attribute, and then that it is there.
-  private renew(): void {
-    if (this.renewing) return
-    this.renewing = true
-    queueMicrotask(() => {
-      this.renewing = false
-      if (this.isConnected) this.open()
-    })
+  // told of each attribute, and then that it is there. And headers that come with
+  // another address are not for the one before.
+  private change(anew: boolean): void {
+    this.anew ||= anew
+    if (this.changing) return
+    this.changing = true
+    queueMicrotask(() => this.changed())
+  }
+
+  private changed(): void {
+    const { anew } = this
+    this.changing = this.anew = false
+    if (!this.isConnected) return
+    if (anew) this.open()
+    else this.app?.renew(this.sent)
   }
 
   private get keyTarget(): EventTarget { return this.hasAttribute('page') ? document : this }
@@ -86,7 +98,7 @@ export class JobLog extends Base {
     if (!src) return
     const credentials = this.getAttribute('credentials') === 'include' ? 'include' : 'same-origin'
     this.app = new App(src, { headers: this.headers, credentials }, {
-      page: this.hasAttribute('page'), theme: () => this.theme, changed: (change) => this.tell(change),
+      page: this.hasAttribute('page'), job: this.getAttribute('job') ?? '', theme: () => this.theme, changed: (change) => this.tell(change),
     })
     this.shadowRoot!.append(this.app.shell.app)
     this.app.start()

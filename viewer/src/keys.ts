@@ -34,13 +34,20 @@ const keys: Record<string, Action> = {
 /** The least severity of a filter. */
 export const filters = { filter0: 0, filter1: NOTICE, filter2: WARN, filter3: ERROR }
 
+// The key that was pressed; where letters are of another alphabet, the Latin one
+// in its place.
+function keyOf({ key, code, shiftKey }: KeyboardEvent): string {
+  const letter = key > '\x7f' && /^Key([A-Z])$/.exec(code)?.[1]
+  return letter ? (shiftKey ? letter : letter.toLowerCase()) : key
+}
+
 export function actionOf(e: KeyboardEvent): Action | null {
-  const target = e.composedPath()[0] as HTMLElement
-  if ((e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey && e.key.toLowerCase() === 'f') {
+  const target = e.composedPath()[0] as HTMLElement, key = keyOf(e)
+  if ((e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey && key.toLowerCase() === 'f') {
     return target.matches('input[type=search]') ? null : 'search' // the second time it is the browser's
   }
   if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return null
   if (target.closest('input, textarea, select, dialog[open], [contenteditable]')) return null
-  if ((e.key === 'Enter' || e.key === ' ') && target.closest('button, a, summary')) return null
-  return keys[e.key] ?? null
+  if ((key === 'Enter' || key === ' ') && target.closest('button, a, summary')) return null
+  return keys[key] ?? null
 }

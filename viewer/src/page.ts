@@ -22,4 +22,5 @@ log.addEventListener('joblog', (e) => {
   document.title = `${job} · ${(e as CustomEvent<{ name: string }>).detail.name}`
 })
 document.querySelector('h1')!.textContent = job
+log.setAttribute('job', job)
 log.setAttribute('src', source())

@@ -105,7 +105,7 @@ export class Reader {
     } else if (over) {
       this.chosen.wanted = null
       overlay.toast(`there is no line ${wanted.from}: the log ends before`)
-    } else if (!this.told) {
+    } else if (feed.caught && !this.told) {
       this.told = true
       overlay.toast(`line ${wanted.from} is not there yet`)
     }

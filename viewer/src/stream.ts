@@ -22,10 +22,10 @@ export interface Sink {
   clock(date: number): void // the server's, now
 }
 
+/** How a log is asked for. Streams of it share this: each request has the headers of its time. */
 export interface Options {
-  params?: Record<string, string>
   headers?: Record<string, string>
-  credentials?: RequestCredentials
+  readonly credentials?: RequestCredentials
 }
 
 const SILENCE = 45_000 // at least
@@ -46,6 +46,9 @@ export class Stream {
   private silent = '' // why it tells nothing, as far as a browser knows
   private over = false
   private stopped = false
+  private running = false
+  private anew = false // it connects again, at once
+  private sent: Options['headers'] // with the last request
   private bye = false
   private met = false // it has answered
   private heard = 0
@@ -57,15 +60,18 @@ export class Stream {
   constructor(
     private readonly url: string,
     private readonly sink: Sink,
-    private readonly options: Options = {},
+    private readonly options: Options,
+    private readonly params: Record<string, string>,
   ) {}
 
   async run(): Promise<void> {
     addEventListener('online', this.again)
+    this.running = true
     while (!this.over) {
       await this.connect()
-      if (!this.over) await this.wait()
+      if (!this.over && !this.anew) await this.wait()
     }
+    this.running = false
     removeEventListener('online', this.again)
   }
 
@@ -80,12 +86,13 @@ export class Stream {
     if (!this.over) return this.wake()
     if (this.stopped) return
     this.over = false
-    void this.run()
+    if (this.running) this.anew = true // it has just ended
+    else void this.run()
   }
 
   private async connect(): Promise<void> {
     this.abort = new AbortController()
-    this.bye = false
+    this.bye = this.anew = false
     this.reason = this.silent = ''
     this.sink.state({ kind: 'connecting' })
     this.heard = Date.now()
@@ -134,14 +141,15 @@ export class Stream {
 
   private address(): string {
     const url = new URL(this.url, location.href)
-    for (const [name, value] of Object.entries(this.options.params ?? {})) {
+    for (const [name, value] of Object.entries(this.params)) {
       if (name !== 'tail' || !this.cursor) url.searchParams.set(name, value)
     }
     return url.href
   }
 
   private request(): RequestInit {
-    const headers: Record<string, string> = { Accept: 'text/event-stream', ...this.options.headers }
+    this.sent = this.options.headers
+    const headers: Record<string, string> = { Accept: 'text/event-stream', ...this.sent }
     if (this.cursor) headers['Last-Event-ID'] = this.cursor
     return { headers, credentials: this.options.credentials ?? 'same-origin', cache: 'no-store', signal: this.abort.signal }
   }
@@ -158,11 +166,18 @@ export class Stream {
       if (after > 0) this.retry = after * 1000
       this.reason = reason
     } else if (status === 401) this.keptOut(status, reason)
-    else this.end({ kind: 'refused', status, reason })
+    else this.refuse({ kind: 'refused', status, reason })
   }
 
   private keptOut(status: number, reason: string): void {
-    this.end(this.cursor ? { kind: 'expired' } : { kind: 'refused', status, reason })
+    this.refuse(this.cursor ? { kind: 'expired' } : { kind: 'refused', status, reason })
+  }
+
+  // Who has been given other headers since the request was made comes again with them.
+  private refuse(state: State): void {
+    if (this.sent === this.options.headers) return this.end(state)
+    this.anew = true
+    this.abort.abort()
   }
 
   private async read(body: ReadableStream<Uint8Array>): Promise<void> {
@@ -177,18 +192,18 @@ export class Stream {
       for (let at = 0; at < value.length; at += SLICE) {
         parser.push(value.subarray(at, at + SLICE))
         this.sink.flush()
-        if (this.over) return
+        if (this.over || this.anew) return
         if (budget.spent()) await budget.rest()
       }
     }
     // One that was not to be followed has ended as it should.
-    if (this.options.params?.follow === 'false' && !this.bye && !this.over) this.end(null)
+    if (this.params.follow === 'false' && !this.bye && !this.over) this.end(null)
   }
 
   private end(state: State | null): void {
     this.over = true
-    if (state) this.sink.state(state)
     this.abort.abort()
+    if (state) this.sink.state(state)
   }
 
   private readonly listener: Listener = {
@@ -196,7 +211,7 @@ export class Stream {
     retry: (ms) => { this.retry = ms },
     comment: (text) => this.heartbeat(text),
     event: (name, data) => {
-      if (this.over) return
+      if (this.over || this.anew) return
       try {
         this.heardEvent(name, JSON.parse(data), data)
       } catch (error) {
@@ -209,10 +224,10 @@ export class Stream {
     const reason = String(data.reason ?? '')
     switch (name) {
       case 'message': return this.message(data, json)
-      case 'caught_up': return this.live(() => this.sink.caughtUp())
+      case 'caught_up': return this.live()
       case 'gap': return this.sink.gap(reason)
       case 'state': return this.sink.job(String(data.state))
-      case 'auth_expired': return this.end({ kind: 'expired' })
+      case 'auth_expired': return this.refuse({ kind: 'expired' })
       case 'bye':
       case 'error':
         this.bye = true
@@ -230,11 +245,11 @@ export class Stream {
     }
   }
 
-  private live(then: () => void): void {
+  private live(): void {
     this.failures = 0
     this.sink.flush()
+    this.sink.caughtUp()
     this.sink.state({ kind: 'live' })
-    then()
   }
 
   // All that lost their server at once are not to come back at once.

@@ -3,7 +3,7 @@
 import { button, h, icon, write } from './dom.ts'
 import { number } from './time.ts'
 import { ranks } from './event.ts'
-import { downloadURL, fileName } from './download.ts'
+import { downloadURL, fileName, jobAt } from './download.ts'
 import type { Action } from './keys.ts'
 import type { Times } from './settings.ts'
 import type { Query } from './match.ts'
@@ -41,7 +41,7 @@ export class Toolbar {
   private readonly box: HTMLElement
   private timer = 0
 
-  constructor(status: HTMLElement, src: string, private readonly commands: Commands) {
+  constructor(status: HTMLElement, src: string, job: string, private readonly commands: Commands) {
     this.wrap = button('Wrap long lines (w)', icons.wrap, () => this.commands.run('wrap'))
     this.times = button('Times (t)', icons.clock, () => this.commands.run('times'))
     this.follow = button('Follow new lines (f)', icons.follow, () => this.commands.run('follow'))
@@ -49,7 +49,7 @@ export class Toolbar {
       button('Previous match (N)', icons.up, () => this.commands.step(-1)), button('Next match (n)', icons.down, () => this.commands.step(1)))
     ranks.forEach((name, rank) => this.filter.append(h('option', { value: String(rank) }, name)))
     this.element = h('div', { class: 'bar', role: 'group', 'aria-label': 'Log' }, h('slot', { name: 'title' }), status, h('span', { class: 'space' }), this.box, this.filter,
-      h('div', { class: 'buttons' }, this.wrap, this.times, this.follow, downloads(src), button('Keys (?)', icons.help, () => this.commands.run('help'))))
+      h('div', { class: 'buttons' }, this.wrap, this.times, this.follow, downloads(src, job || jobAt(src)), button('Keys (?)', icons.help, () => this.commands.run('help'))))
     this.input.addEventListener('input', () => this.soon())
     this.input.addEventListener('keydown', (e) => this.key(e))
   }
@@ -122,10 +122,10 @@ function toggle(label: string, text: string, changed: () => void): HTMLButtonEle
 
 const pressed = (b: HTMLElement) => b.getAttribute('aria-pressed') === 'true'
 
-function downloads(src: string): HTMLElement {
+function downloads(src: string, job: string): HTMLElement {
   const item = (format: 'text' | 'ndjson', text: string) => {
     const href = downloadURL(src, format), foreign = new URL(href).origin !== location.origin // which browsers show
-    return h('a', { href, download: fileName(src, format), target: foreign && '_blank', rel: foreign && 'noopener', onclick: () => { menu.open = false } }, text)
+    return h('a', { href, download: fileName(job, format), target: foreign && '_blank', rel: foreign && 'noopener', onclick: () => { menu.open = false } }, text)
   }
   const menu = h('details', { class: 'menu' },
     h('summary', { class: 'icon', title: 'Download', 'aria-label': 'Download' }, icon(icons.download)),

@@ -8,6 +8,7 @@ import { lines, src } from './load.mjs'
 const page = new EventTarget() // what a page has, and Node has not
 globalThis.addEventListener ??= page.addEventListener.bind(page)
 globalThis.removeEventListener ??= page.removeEventListener.bind(page)
+globalThis.document ??= Object.assign(new EventTarget(), { hidden: false })
 
 /** A server whose requests are taken one by one. */
 async function serve(t) {
@@ -46,7 +47,7 @@ const caughtUp = 'event: caught_up\ndata: {}\n\n'
 const tail = Array.from({ length: 2000 }, (_, i) => row(1001 + i)).join('') + 'retry: 1\n\n' + caughtUp
 
 /** A feed, and a way to wait until something is so. */
-function feed(t, url, tailFirst = true) {
+function feed(t, url, tailFirst = true, options = {}) {
   globalThis.location = new URL(url)
   const told = { states: [], jobs: [], gaps: [], shifts: [] }, waiting = new Set()
   const look = () => { for (const w of waiting) if (w.is()) waiting.delete(w), w.resolve() }
@@ -59,7 +60,7 @@ function feed(t, url, tailFirst = true) {
     state: (s) => { told.states.push(s); look() },
     job: (s) => { told.jobs.push(s); look() },
   }
-  const f = new src.feed.Feed(url, viewer, {}, tailFirst)
+  const f = new src.feed.Feed(url, viewer, options, tailFirst)
   t.after(() => f.stop())
   f.start()
   const until = (is) => new Promise((resolve) => { waiting.add({ is, resolve }); look() })
@@ -321,6 +322,51 @@ test('a page to log in is no log', async (t) => {
   await state('expired')
 })
 
+test('other headers are those of the next request, which comes at once if they came too late', async (t) => {
+  const options = { headers: { 'X-Token': 'a' } }, s = await serve(t)
+  const { f, told, until, state } = feed(t, s.url, true, options)
+  const next = async (token) => {
+    const exchange = await s.next()
+    assert.equal(exchange.request.headers['x-token'], token)
+    return exchange
+  }
+  const asked = await next('a')
+  options.headers = { 'X-Token': 'b' }
+  asked.response.writeHead(401, plain).end('no\n') // which the page has mended since
+  const live = await next('b')
+  live.say(tail)
+  const history = await next('b')
+  history.rows(1, 700)
+  await until(() => told.read === 700)
+  options.headers = { 'X-Token': 'c' }
+  live.say(row(3001)) // what streams goes on
+  await until(() => f.log.has(3001n))
+  live.say('event: auth_expired\ndata: {"reason":"over"}\n\n')
+  const again = await next('c')
+  assert.equal(again.cursor, 'c3001')
+  again.say('retry: 1\n\n' + caughtUp)
+  await state('live')
+  history.rows(701, 3001)
+  history.response.end()
+  await until(() => f.whole)
+  assert.deepEqual(lines(f.log), numbered(1, 3001))
+  assert.ok(!told.states.some((s) => s.kind === 'refused' || s.kind === 'expired'))
+  again.say('event: auth_expired\ndata: {"reason":"over"}\n\n')
+  await state('expired')
+})
+
+test('who is told that access has expired may come again there and then', async (t) => {
+  const s = await serve(t), { f, told, state } = feed(t, s.url), hear = told.states.push
+  told.states.push = (state) => { hear.call(told.states, state), state.kind === 'expired' && f.again() }
+  const live = await s.next()
+  live.say(row(1) + caughtUp + 'event: auth_expired\ndata: {}\n\n')
+  const again = await s.next()
+  assert.equal(again.cursor, 'c1')
+  again.say(caughtUp)
+  await state('live')
+  assert.deepEqual(told.states.map((s) => s.kind), ['connecting', 'live', 'expired', 'connecting', 'live'])
+})
+
 test('with a permalink the log comes from its beginning', async (t) => {
   const s = await serve(t), { f, until } = feed(t, s.url, false)
   const live = await s.next()
@@ -360,39 +406,83 @@ test('how long a connection may be silent is learnt from its heartbeats', async 
   await state('reconnecting')
 })
 
-test('where a job is that waits is asked: when a line comes, else now and then', async (t) => {
+/** A feed of a job that is in a state, by a clock that stands, and how the server tells of more. */
+async function job(t, word) {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1e12 })
+  t.mock.method(globalThis, 'setInterval', () => 0) // nobody minds that streams are silent
   const asks = t.mock.method(globalThis, 'fetch').mock
   const s = await serve(t), { f, told, until } = feed(t, s.url)
   const state = (word) => `event: state\ndata: {"state":"${word}"}\n\n`
-  const answer = async (word) => {
-    const { query, response } = await s.next(), before = told.jobs.length
+  const asked = async () => {
+    const { query, response } = await s.next()
     assert.deepEqual(query, { state: 'true', tail: '0', follow: 'false' })
+    return response
+  }
+  const answer = async (word) => {
+    const response = await asked(), before = told.jobs.length
     response.end('retry: 2000\n\n' + state(word))
     await until(() => told.jobs.length > before)
   }
+  const live = await s.next()
   const line = async (id) => {
     live.say(row(id))
     await until(() => f.log.has(BigInt(id)))
   }
-  const live = await s.next()
-  live.say(state('queued') + row(1) + caughtUp)
+  live.say(state(word) + row(1) + caughtUp)
   await until(() => f.whole)
+  return { f, told, asks, line, asked, answer, tick: (ms) => t.mock.timers.tick(ms) }
+}
+
+test('where a job is that waits is asked: when a line comes, else now and then', async (t) => {
+  const { told, asks, line, answer, tick } = await job(t, 'queued')
   assert.equal(asks.callCount(), 1)
   await line(2)
   await answer('queued')
   await line(3)
   assert.equal(asks.callCount(), 2)
-  t.mock.timers.tick(5000)
+  tick(5000)
   await answer('pending')
-  t.mock.timers.tick(4999)
+  tick(4999)
   assert.equal(asks.callCount(), 3)
-  t.mock.timers.tick(1)
+  tick(1)
   await answer('running')
-  t.mock.timers.tick(60_000)
-  await line(4)
+  tick(60_000)
   assert.equal(asks.callCount(), 4)
   assert.deepEqual(told.jobs, ['queued', 'queued', 'pending', 'running'])
+})
+
+test('where a job is that does not wait is asked when lines come, rarely, and if somebody looks', async (t) => {
+  const { f, told, asks, line, asked, answer, tick } = await job(t, 'running')
+  tick(600_000)
+  assert.equal(asks.callCount(), 1)
+  await line(2)
+  tick(5000)
+  await answer('deploying')
+  await line(3)
+  tick(29_999)
+  assert.equal(asks.callCount(), 2)
+  tick(5001)
+  await answer('queued') // anew, after a failure
+  tick(5000)
+  await answer('running')
+  t.after(() => { document.hidden = false })
+  document.hidden = true
+  await line(4)
+  tick(60_000)
+  assert.equal(asks.callCount(), 4)
+  document.hidden = false
+  document.dispatchEvent(new Event('visibilitychange'))
+  await answer('cleaning up')
+  await line(5)
+  tick(35_000)
+  ;(await asked()).writeHead(503, plain).end('busy\n')
+  while (!f.turn.question.stopped) await new Promise(setImmediate)
+  tick(600_000)
+  assert.equal(asks.callCount(), 6)
+  await line(6)
+  tick(5000)
+  await answer('running')
+  assert.deepEqual(told.jobs, ['running', 'deploying', 'queued', 'running', 'cleaning up', 'running'])
 })
 
 test('a job that waits is not asked for while the connection is away', async (t) => {

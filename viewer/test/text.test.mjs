@@ -92,6 +92,16 @@ test('the job of a page is the segment that the server says', () => {
   assert.equal(jobOf('/', 3), '')
 })
 
+test('files are called by the job, in its own letters', () => {
+  const { fileName, jobAt } = src.download
+  globalThis.location = new URL('http://a.example/jobs/1')
+  assert.equal(fileName('日本語', 'text'), '日本語.log')
+  assert.equal(fileName('сборка 42', 'ndjson'), 'сборка_42.ndjson')
+  assert.equal(fileName('हिन्दी/é/../x-1_2', 'text'), 'हिन्दी_é_.._x-1_2.log')
+  assert.equal(fileName('a"b\r\n\u202ec', 'text'), 'a_b_c.log')
+  assert.deepEqual(['/jobs/42/logs', 'http://b.example/x/%D1%8F?link=1', '/jobs/a%2Fb/logs/', '/'].map(jobAt), ['42', 'я', 'a/b', 'job'])
+})
+
 test('numbers have commas', () => {
   assert.deepEqual([0, 7, 999, 1000, 12_345, 999_999, 1_000_000].map(src.time.number), ['0', '7', '999', '1,000', '12,345', '999,999', '1,000,000'])
 })
