@@ -46,6 +46,8 @@ var readings = []struct {
 	{"end", viewEnd, ""},
 	{"refused", viewRefused, ""},
 	{"follow", viewFollow, ""},
+	{"steady", viewSteady, ""},
+	{"nudge", viewNudge, ""},
 	{"keys", viewKeys, ""},
 	{"downloads", viewDownloads, ""},
 	{"search", viewSearch, ""},
