@@ -48,6 +48,7 @@ var readings = []struct {
 	{"follow", viewFollow, ""},
 	{"steady", viewSteady, ""},
 	{"nudge", viewNudge, ""},
+	{"narrow", viewNarrow, ""},
 	{"keys", viewKeys, ""},
 	{"downloads", viewDownloads, ""},
 	{"search", viewSearch, ""},
