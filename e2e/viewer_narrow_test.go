@@ -60,3 +60,35 @@ func (v *viewer) fits(t *testing.T, selectors ...string) {
 		return true
 	})`, strings.Join(selectors, ", "))
 }
+
+// viewHelp opens the list of keys in small windows: it begins with its
+// beginning, and can be left by keys.
+func viewHelp(t *testing.T, v *viewer) {
+	const job = "help"
+	v.addJob(t, job)
+	v.log(t, job, 3, "line %d")
+	for _, size := range []look{{Width: 360, Height: 640}, {Width: 640, Height: 360}} {
+		v.show(t, job, size)
+		v.awaitCount(t, 3)
+		v.press(t, "?")
+		v.await(t, `frame().then(() => $('dialog').open && $('dialog').scrollHeight > $('dialog').clientHeight && $('dialog').scrollTop === 0)`)
+		v.await(t, `(() => {
+			const heights = new Set($$('kbd').map((k) => k.offsetHeight))
+			if (heights.size > 1) throw new Error('keys are ' + [...heights] + ' px high')
+			return true
+		})()`)
+		v.await(t, `root.activeElement.textContent === 'Keys' && getComputedStyle(root.activeElement).outlineStyle === 'none'`)
+		v.isAccessible(t)
+		v.press(t, "Tab")
+		v.await(t, `frame().then(() => {
+			const close = root.activeElement, { top, bottom } = close.getBoundingClientRect()
+			return close.textContent === 'Close' && close.matches(':focus-visible') && top > 0 && bottom < innerHeight
+		})`)
+		v.press(t, "Enter")
+		v.await(t, `!$('dialog').open`)
+		v.press(t, "?")
+		v.await(t, `frame().then(() => $('dialog').open && $('dialog').scrollTop === 0)`)
+		v.press(t, "Escape")
+		v.await(t, `!$('dialog').open`)
+	}
+}

@@ -49,6 +49,7 @@ var readings = []struct {
 	{"steady", viewSteady, ""},
 	{"nudge", viewNudge, ""},
 	{"narrow", viewNarrow, ""},
+	{"help", viewHelp, ""},
 	{"keys", viewKeys, ""},
 	{"downloads", viewDownloads, ""},
 	{"search", viewSearch, ""},
