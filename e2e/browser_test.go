@@ -110,6 +110,7 @@ type look struct {
 	expected *regexp.Regexp
 	Touch    bool `json:"touch,omitempty"` // by fingers, on a phone
 	Still    bool `json:"still,omitempty"` // nothing is to move
+	Forced   bool `json:"forced,omitempty"` // all colours are the reader's own
 }
 
 // open shows an address, until the test or its part ends; then nothing must

@@ -92,3 +92,29 @@ func viewHelp(t *testing.T, v *viewer) {
 		v.await(t, `!$('dialog').open`)
 	}
 }
+
+// viewForced has the reader's own few colours: what is on looks unlike what is
+// off, and a job has its mark.
+func viewForced(t *testing.T, v *viewer) {
+	const job = "forced"
+	v.addJob(t, job)
+	v.log(t, job, 3, "line %d")
+	v.show(t, job, look{Forced: true})
+	v.awaitState(t, "running", "live")
+	v.await(t, `matchMedia('(forced-colors: active)').matches`)
+	v.press(t, "t")
+	v.await(t, `frame().then(() => {
+		const behind = (e, part) => getComputedStyle(e, part).backgroundColor
+		const [on, off] = ['Times', 'Wrap'].map((name) => $('[aria-label^="' + name + '"]'))
+		if (on.ariaPressed !== 'true' || off.ariaPressed !== 'false') throw new Error('nothing is pressed')
+		if (behind(on) === behind(off)) throw new Error('both are ' + behind(on))
+		if (getComputedStyle(on).color === behind(on)) throw new Error('the icon is ' + behind(on))
+		if (behind($('.badge'), '::before') === behind($('.bar'))) throw new Error('the mark is ' + behind($('.bar')))
+		return true
+	})`)
+	v.click(t, `$('[aria-label*="Match case"]')`)
+	v.await(t, `frame().then(() => {
+		const [cased, regex] = $$('.toggle').map((e) => getComputedStyle(e))
+		return cased.backgroundColor !== regex.backgroundColor && cased.color !== cased.backgroundColor
+	})`)
+}

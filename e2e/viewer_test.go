@@ -50,6 +50,7 @@ var readings = []struct {
 	{"nudge", viewNudge, ""},
 	{"narrow", viewNarrow, ""},
 	{"help", viewHelp, ""},
+	{"forced", viewForced, ""},
 	{"keys", viewKeys, ""},
 	{"downloads", viewDownloads, ""},
 	{"search", viewSearch, ""},
