@@ -85,6 +85,7 @@ func TestComponent(t *testing.T) {
 				{"foreign", componentForeign, v},
 				{"credentials", componentCredentials, g},
 				{"refused", accessRefused, g},
+				{"list", accessList, g},
 				{"expires", accessExpires, g},
 				{"limited", accessLimited, g},
 			} {
