@@ -78,6 +78,7 @@ func viewNudge(t *testing.T, v *viewer) {
 	v.awaitLast(t, 200)
 	for range 10 {
 		v.call(t, "wheel", -1)
+		v.do(t, `frame()`)
 	}
 	v.awaitFollowing(t, false)
 	v.await(t, `frame().then(() => $('.port').scrollTop < $('.port').scrollHeight - $('.port').clientHeight - 5)`)

@@ -50,7 +50,7 @@ var readings = []struct {
 	{"nudge", viewNudge, ""},
 	{"narrow", viewNarrow, ""},
 	{"help", viewHelp, ""},
-	{"forced", viewForced, ""},
+	{"forced", viewForced, "chromium"},
 	{"keys", viewKeys, ""},
 	{"downloads", viewDownloads, ""},
 	{"search", viewSearch, ""},

@@ -70,24 +70,23 @@ export class Firefox {
   }
 
   /** Opens an address in a page of its own, in place of the one before. Its host and hosts may be asked for something. */
-  async open(address, { width = 1280, height = 800, dark = false, forced = false, hosts = [] } = {}) {
+  async open(address, { width = 1280, height = 800, dark = false, hosts = [] } = {}) {
     if (this.user) await this.send('browser.removeUserContext', this.user) // with its pages and what they have kept
     this.user = await this.send('browser.createUserContext')
     this.context = (await this.send('browsingContext.create', { type: 'tab', ...this.user })).context
     this.found = []
     this.requested = []
     this.hosts = [new URL(address).host, ...hosts]
-    await this.prefer('layout.css.prefers-color-scheme.content-override', dark ? 0 : 1)
-    await this.prefer('browser.display.document_color_use', forced ? 2 : 0)
+    await this.prefer(dark)
     await this.resize(width, height)
     await this.send('browsingContext.navigate', { context: this.context, url: address, wait: 'complete' })
   }
 
   // What readers prefer is a setting of the browser, which only its own pages can change.
-  async prefer(setting, value) {
+  async prefer(dark) {
     const { contexts: [own] } = await this.send('browsingContext.getTree', { 'moz:scope': 'chrome', maxDepth: 0 })
     const { exceptionDetails: e } = await this.send('script.evaluate', {
-      expression: `Services.prefs.setIntPref('${setting}', ${value})`,
+      expression: `Services.prefs.setIntPref('layout.css.prefers-color-scheme.content-override', ${dark ? 0 : 1})`,
       target: { context: own.context }, awaitPromise: false,
     })
     if (e) throw new Error(e.text)
