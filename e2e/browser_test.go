@@ -108,8 +108,9 @@ type look struct {
 	Hosts []string `json:"hosts,omitempty"`
 	// expected are problems that are none.
 	expected *regexp.Regexp
-	Touch    bool `json:"touch,omitempty"` // by fingers, on a phone
-	Still    bool `json:"still,omitempty"` // nothing is to move
+	Touch    bool `json:"touch,omitempty"`  // by fingers, on a phone
+	Still    bool `json:"still,omitempty"`  // nothing is to move
+	Forced   bool `json:"forced,omitempty"` // all colours are the reader's own
 }
 
 // open shows an address, until the test or its part ends; then nothing must

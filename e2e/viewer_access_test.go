@@ -25,6 +25,9 @@ var guarded = config{
 	}
 	handle /jobs/portal/logs {
 		redir * /page.html
+	}
+	handle /jobs/_viewer/recent.json {
+		redir * /page.html
 	}`,
 }
 
@@ -88,6 +91,13 @@ func accessRefused(t *testing.T, v *viewer, _ *host) {
 	v.letIn(t, time.Minute)
 	v.click(t, `$('.again')`)
 	v.awaitRefused(t, "there is no such job")
+}
+
+// accessList asks for the recent jobs, and gets a page to log in.
+func accessList(t *testing.T, v *viewer, _ *host) {
+	v.browser.open(t, v.s.https+"/jobs/", look{})
+	v.awaitText(t, ".trouble > :first-child", "what answers is no list of jobs: a page to log in, perhaps")
+	v.await(t, `$('table').hidden && $('.empty').hidden`)
 }
 
 // accessExpires has a token end beneath a page: it says so, waits until the

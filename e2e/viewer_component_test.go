@@ -86,6 +86,7 @@ func TestComponent(t *testing.T) {
 				{"credentials", componentCredentials, g},
 				{"headers", componentHeaders, g},
 				{"refused", accessRefused, g},
+				{"list", accessList, g},
 				{"expires", accessExpires, g},
 				{"limited", accessLimited, g},
 			} {

@@ -44,6 +44,46 @@ func viewFollow(t *testing.T, v *viewer) {
 	v.awaitState(t, "completed", "complete")
 }
 
+// viewSteady has the lines get more room and lose it before a frame is drawn, as
+// when something above them goes and comes back: who follows still does.
+func viewSteady(t *testing.T, v *viewer) {
+	const job = "steady"
+	v.addJob(t, job)
+	v.log(t, job, 200, "line %d")
+	v.show(t, job)
+	v.awaitLast(t, 200)
+	v.do(t, `(async () => {
+		const host = document.querySelector('job-log'), port = $('.port')
+		for (const heights of [[500], [502, 500], [900, 500], [300, 500], [900, 300, 500], [501]]) {
+			for (const height of heights) {
+				host.style.height = height + 'px'
+				if (port.scrollTop < 1000) throw new Error('the lines are at ' + port.scrollTop) // it is laid out, too
+			}
+			await frame()
+		}
+	})()`)
+	v.awaitFollowing(t, true)
+	v.log(t, job, 1, "news")
+	v.awaitLast(t, 201)
+	v.do(t, `($('.port').scrollTop -= 300, frame())`)
+	v.awaitFollowing(t, false)
+}
+
+// viewNudge scrolls up by as little as can be, as touchpads do.
+func viewNudge(t *testing.T, v *viewer) {
+	const job = "nudge"
+	v.addJob(t, job)
+	v.log(t, job, 200, "line %d")
+	v.show(t, job)
+	v.awaitLast(t, 200)
+	for range 10 {
+		v.call(t, "wheel", -1)
+		v.do(t, `frame()`)
+	}
+	v.awaitFollowing(t, false)
+	v.await(t, `frame().then(() => $('.port').scrollTop < $('.port').scrollHeight - $('.port').clientHeight - 5)`)
+}
+
 // awaitLast waits until the last line that can be seen has a number.
 func (v *viewer) awaitLast(t *testing.T, number int) {
 	t.Helper()

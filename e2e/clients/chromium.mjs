@@ -26,11 +26,11 @@ export class Chromium {
   }
 
   /** Opens an address in a page of its own, in place of the one before. Its host and hosts may be asked for something. */
-  async open(address, { width = 1280, height = 800, dark = false, clock = false, touch = false, still = false, hosts = [], script = '' } = {}) {
+  async open(address, { width = 1280, height = 800, dark = false, clock = false, touch = false, still = false, forced = false, hosts = [], script = '' } = {}) {
     await this.context?.close()
     this.context = await this.browser.newContext({
       viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', hasTouch: touch, isMobile: touch,
-      reducedMotion: still ? 'reduce' : 'no-preference', permissions: ['clipboard-read', 'clipboard-write'],
+      reducedMotion: still ? 'reduce' : 'no-preference', forcedColors: forced ? 'active' : 'none', permissions: ['clipboard-read', 'clipboard-write'],
     })
     this.found = []
     this.page = await this.context.newPage()

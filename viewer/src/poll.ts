@@ -11,6 +11,7 @@ export interface Sink {
 const PAUSE = 3000
 const LONGEST = 30_000
 const PATIENCE = 20_000
+const LOGIN = 'what answers is no list of jobs: a page to log in, perhaps'
 
 /** How long to wait after so many failures in a row. */
 export const pauseAfter = (failures: number) => Math.min(PAUSE * 2 ** failures, LONGEST)
@@ -46,8 +47,18 @@ export class Poll {
   private async answer(): Promise<string> {
     const response = await fetch(this.url, { signal: AbortSignal.timeout(PATIENCE) })
     if (!response.ok) return await said(response) || `the server answers with status ${response.status}`
-    const jobs = jobsOf(await response.json())
+    const jobs = listIn(await response.text())
+    if (!jobs) return LOGIN
     this.sink.jobs(jobs, Date.parse(response.headers.get('Date') ?? '') || Date.now())
     return ''
+  }
+}
+
+// What asks for a login answers with a page, and 200.
+function listIn(text: string): Job[] | null {
+  try {
+    return jobsOf(JSON.parse(text))
+  } catch {
+    return null
   }
 }

@@ -47,6 +47,7 @@ export class Status {
   show(lines: number, first: number, last: number, now: number): void {
     const name = this.name(lines)
     write(this.badge, name)
+    this.badge.title = name
     this.badge.dataset.mood = name === 'queued' || name === 'connecting' || name === 'unavailable' ? 'queued' : moodOf(this.job, this.over)
     write(this.elapsed, duration((this.over ? last : now) - first))
     write(this.link, this.connection(lines > 0))

@@ -4,6 +4,7 @@
 
 import { Heights } from './heights.ts'
 import { Scroll } from './scroll.ts'
+import { Witness } from './witness.ts'
 import { makeRow, type Row } from './row.ts'
 import type { Rows } from './rows.ts'
 
@@ -30,6 +31,7 @@ export class View {
   following = true
   wrap = false
   private readonly scroll: Scroll
+  private readonly witness: Witness
   private readonly sizes = new ResizeObserver(() => this.resized())
   private readonly heights = new Heights()
   private readonly measured = new Map<number, number>() // heights of lines that are not as they were estimated
@@ -52,6 +54,7 @@ export class View {
     private readonly watcher: Watcher,
   ) {
     this.scroll = new Scroll(port, canvas)
+    this.witness = new Witness(port)
     port.addEventListener('scroll', () => this.scrolled(), { passive: true })
     this.sizes.observe(port)
   }
@@ -85,7 +88,7 @@ export class View {
     this.scroll.resize(this.total)
     if (this.following) this.scroll.go(this.scroll.most)
     else if (anchor && rows.count) this.scroll.go(this.offset(this.rowOf(anchor.line)) + anchor.delta)
-    this.seen = this.scroll.top
+    this.see()
     this.stale = true
     this.render()
   }
@@ -134,7 +137,7 @@ export class View {
 
   private go(to: number): void {
     this.scroll.go(to)
-    this.seen = this.scroll.top
+    this.see()
     this.update()
   }
 
@@ -144,13 +147,14 @@ export class View {
     this.watcher.followed(on)
   }
 
-  // A reader who scrolls up is never moved; one who comes to the end follows. A
-  // window that gets higher moves up what is shown, too.
+  // A reader who scrolls up, be it by a pixel, is never moved; one who comes to
+  // the end follows. A window that gets higher moves up what is shown, too, and
+  // may by now be as it was.
   private scrolled(): void {
     const top = this.scroll.top
-    if (this.scroll.height !== this.tall) return this.update() // the window moved it, perhaps through other heights
+    if (this.scroll.height !== this.tall || this.witness.moved) return this.update()
     if (top > this.seen && top >= this.scroll.most - 2) this.setFollowing(true)
-    else if (top < this.seen - 1 && top < this.scroll.most - 1) this.setFollowing(false)
+    else if (top < this.seen && top < this.scroll.most) this.setFollowing(false)
     this.update()
   }
 
@@ -190,10 +194,15 @@ export class View {
     if (this.following) this.scroll.go(this.scroll.most)
     this.place()
     if (this.wrap && this.correct()) this.place()
-    this.seen = this.scroll.top
-    this.tall = this.scroll.height
+    this.see()
     if (this.sideways) this.showMark()
     this.watcher.rendered()
+  }
+
+  private see(): void {
+    this.seen = this.scroll.top
+    this.tall = this.scroll.height
+    this.witness.see()
   }
 
   private showMark(): void {
