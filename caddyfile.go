@@ -89,12 +89,16 @@ func parseStore(d *caddyfile.Dispenser, app *App) error {
 	if d.NextArg() {
 		name = d.Val()
 	}
+	// Neither is told where it may be a dsn, which may have a password.
+	if strings.Contains(name, "://") || strings.Contains(name, "=") {
+		return d.Err("store: its name has :// or =; write a dsn in the block: dsn <dsn>")
+	}
 	if app.StoresRaw[name] != nil {
 		return d.Errf("there are two stores named %s; give each a name: store %s <name>", name, driver)
 	}
 	id := "jobs.stores." + driver
 	if _, err := caddy.GetModule(id); err != nil {
-		return d.Errf("unknown store driver %q; known are %s", driver, strings.Join(drivers(), ", "))
+		return d.Errf("unknown store driver; known are %s", strings.Join(drivers(), ", "))
 	}
 	module, err := caddyfile.UnmarshalModule(d, id)
 	if err != nil {

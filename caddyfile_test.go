@@ -110,7 +110,10 @@ func TestBadCaddyfile(t *testing.T) {
 		{"jobs x {\n}", "", "", "Caddyfile:2"},
 		{"jobs {\n}\njobs {\n}", "", "the option jobs is given twice", ""},
 		{"jobs {\n store\n}", "", "store: say which driver", "Caddyfile:3"},
-		{"jobs {\n store mysql\n}", "", `unknown store driver "mysql"; known are`, "Caddyfile:3"},
+		{"jobs {\n store mysql\n}", "", "unknown store driver; known are postgres, sqlite", "Caddyfile:3"},
+		{"jobs {\n store postgres://me:sesame@h/db\n}", "", "unknown store driver", "Caddyfile:3"},
+		{"jobs {\n store postgres postgres://me:sesame@h/db\n}", "", "store: its name has :// or =; write a dsn in the block", "Caddyfile:3"},
+		{"jobs {\n store postgres password=sesame\n}", "", "store: its name has :// or =", "Caddyfile:3"},
 		{"jobs {\n store sqlite\n store sqlite\n}", "", "there are two stores named default; give each a name", "Caddyfile:4"},
 		{"jobs {\n store sqlite {\n pth /x\n}\n}", "", "", "Caddyfile:4"},
 		{"jobs {\n store sqlite {\n events {\n key x\n}\n}\n}", "", `events: unknown option "key"`, "Caddyfile:5"},
@@ -130,6 +133,8 @@ func TestBadCaddyfile(t *testing.T) {
 		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("{\n"+c.options+"\n}\n:80 {\n"+c.site+"\n}"), nil)
 		if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), c.at) {
 			t.Errorf("%q %q: %v, want an error with %q at %q", c.options, c.site, err, c.says, c.at)
+		} else if strings.Contains(err.Error(), "sesame") {
+			t.Errorf("%q: the error tells the password: %v", c.options, err)
 		}
 	}
 }
