@@ -177,7 +177,7 @@ func parseLogs(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		max_event  <size>
 //		rate       <number>
 //		allowed_hosts <names...>
-//		allow      public
+//		allow      public|authenticated
 //	}
 func parseIngest(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next()
@@ -196,8 +196,9 @@ func parseIngest(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 			if err := parseWord(h.Dispenser, &whom); err != nil {
 				return err
 			}
-			if i.Public = whom == "public"; !i.Public {
-				return h.Errf("allow: %q is not known; only public is", whom)
+			i.Public, i.Authenticated = whom == "public", whom == "authenticated"
+			if !i.Public && !i.Authenticated {
+				return h.Errf("allow: %q is not known; only public and authenticated are", whom)
 			}
 			return nil
 		},

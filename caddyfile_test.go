@@ -54,6 +54,9 @@ func TestCaddyfile(t *testing.T) {
 			"", "jobs_ingest {\n path /a/{id}\n state_path /b/{id}\n max_size 1MiB\n allow public\n store x\n}", ``,
 			`[{"handler":"jobs_ingest","max_size":1048576,"path":"/a/{id}","public":true,"state_path":"/b/{id}","store":"x"}]`,
 		},
+		"ingest of authenticated users": {
+			"", "jobs_ingest {\n allow authenticated\n}", ``, `[{"authenticated":true,"handler":"jobs_ingest"}]`,
+		},
 		"all of the health": {
 			"", "jobs_ingest\njobs_health {\n live /a\n ready /b\n}", ``,
 			`[{"handler":"jobs_health","live":"/a","ready":"/b"},{"handler":"jobs_ingest"}]`,
@@ -122,7 +125,7 @@ func TestBadCaddyfile(t *testing.T) {
 		{"", "jobs_logs {\n cors\n}", "", "Caddyfile:6"},
 		{"", "jobs_logs {\n path \"\"\n}", "path has an empty value", ""},
 		{"", "jobs_logs {\n pending soon\n}", `pending: "soon" is not a duration`, ""},
-		{"", "jobs_ingest {\n allow everybody\n}", `allow: "everybody" is not known; only public is`, ""},
+		{"", "jobs_ingest {\n allow everybody\n}", `allow: "everybody" is not known; only public and authenticated are`, ""},
 		{"", "jobs_viewer {\n index yes\n}", "", "Caddyfile:6"},
 		{"", "jobs_viewer {\n owner\n}", "", "Caddyfile:6"},
 		{"", "jobs_viewer {\n index\n index\n}", "index is given twice", "Caddyfile:7"},

@@ -29,8 +29,8 @@ func init() { caddy.RegisterModule(new(Ingest)) }
 // Ingest is the handler http.handlers.jobs_ingest. It takes events by POST on
 // the path of a log, and a job's state by PUT on the path of the state. It
 // takes them only from loopback and unix-socket peers, and from users that an
-// authentication handler before it let in. Other requests go to the next
-// handler.
+// authentication handler before it let in; who may write may write to all jobs
+// of the store. Other requests go to the next handler.
 type Ingest struct {
 	// Store is the name of the store that has the jobs. Default: default.
 	Store string `json:"store,omitempty"`
@@ -60,6 +60,11 @@ type Ingest struct {
 	AllowedHosts []string `json:"allowed_hosts,omitempty"`
 	// Public takes events and states from anybody. Default: false.
 	Public bool `json:"public,omitempty"`
+	// Authenticated takes them only from users that an authentication handler let
+	// in, and not from this machine. It is for sites behind a proxy on the same
+	// machine that adds no header, as whoever comes through it looks local. Not to
+	// be used with public. Default: false.
+	Authenticated bool `json:"authenticated,omitempty"`
 
 	app   *App
 	log   *zap.Logger
@@ -101,6 +106,9 @@ func (i *Ingest) Validate() error {
 	}
 	if i.MaxEvent < 0 || i.Rate < 0 {
 		return errors.New("max_event and rate must not be negative")
+	}
+	if i.Public && i.Authenticated {
+		return errors.New("public and authenticated exclude each other")
 	}
 	if err := hosts(i.AllowedHosts).validate(); err != nil {
 		return err

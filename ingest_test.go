@@ -113,31 +113,35 @@ func TestIngestRefusals(t *testing.T) {
 
 // TestIngestIn decides who may write.
 func TestIngestIn(t *testing.T) {
+	anybody, users := Ingest{Public: true}, Ingest{Authenticated: true}
+	const here, away = "127.0.0.1:1", "192.0.2.1:1"
+	page := http.Header{"Sec-Fetch-Site": {"same-origin"}}
 	for _, c := range []struct {
 		name, peer string
 		header     http.Header
 		user       string
-		public     bool
+		ingest     Ingest
 		in         bool
 		host       string
-		allowed    []string
 	}{
-		{"this machine", "127.0.0.1:1", nil, "", false, true, "", nil},
-		{"this machine, IPv6", "[::1]:1", nil, "", false, true, "", nil},
-		{"a unix socket", "@", nil, "", false, true, "", nil},
-		{"a stranger", "192.0.2.1:1", nil, "", false, false, "", nil},
-		{"a stranger through a proxy here", "127.0.0.1:1", http.Header{"X-Forwarded-For": {"192.0.2.1"}}, "", false, false, "", nil},
-		{"a stranger who lies", "192.0.2.1:1", http.Header{"X-Forwarded-For": {"127.0.0.1"}}, "", false, false, "", nil},
-		{"a user", "192.0.2.1:1", nil, "ann", false, true, "", nil},
-		{"anybody", "192.0.2.1:1", nil, "", true, true, "", nil},
-		{"a page of another site, in a browser here", "127.0.0.1:1", http.Header{"Sec-Fetch-Site": {"cross-site"}}, "", true, false, "", nil},
-		{"the same, in an old browser", "127.0.0.1:1", http.Header{"Origin": {"https://evil.org"}}, "", true, false, "", nil},
-		{"a page of this site", "127.0.0.1:1", http.Header{"Sec-Fetch-Site": {"same-origin"}}, "", false, true, "", nil},
-		{"a page whose name leads here", "127.0.0.1:1", http.Header{"Sec-Fetch-Site": {"same-origin"}}, "", false, false, "evil.org:8080", nil},
-		{"the same, in an old browser", "127.0.0.1:1", http.Header{"Origin": {"http://evil.org:8080"}}, "", false, false, "evil.org:8080", nil},
-		{"a page of a name that is allowed", "127.0.0.1:1", http.Header{"Sec-Fetch-Site": {"same-origin"}}, "", false, true, "ci.lan:80", []string{"ci.lan"}},
-		{"a name that is not", "127.0.0.1:1", nil, "", false, false, "evil.org", []string{"ci.lan"}},
-		{"a user, at a name that is not", "192.0.2.1:1", nil, "ann", false, false, "evil.org", []string{"ci.lan"}},
+		{name: "this machine", peer: here, in: true},
+		{name: "this machine, IPv6", peer: "[::1]:1", in: true},
+		{name: "a unix socket", peer: "@", in: true},
+		{name: "a stranger", peer: away},
+		{name: "a stranger who lies", peer: away, header: http.Header{"X-Forwarded-For": {"127.0.0.1"}}},
+		{name: "a user", peer: away, user: "ann", in: true},
+		{name: "anybody", peer: away, ingest: anybody, in: true},
+		{name: "this machine, where only users may", peer: here, ingest: users},
+		{name: "a unix socket, where only users may", peer: "@", ingest: users},
+		{name: "a user, where only users may", peer: here, user: "ann", ingest: users, in: true},
+		{name: "a page of another site, in a browser here", peer: here, header: http.Header{"Sec-Fetch-Site": {"cross-site"}}, ingest: anybody},
+		{name: "the same, in an old browser", peer: here, header: http.Header{"Origin": {"https://evil.org"}}, ingest: anybody},
+		{name: "a page of this site", peer: here, header: page, in: true},
+		{name: "a page whose name leads here", peer: here, header: page, host: "evil.org:8080"},
+		{name: "the same, in an old browser", peer: here, header: http.Header{"Origin": {"http://evil.org:8080"}}, host: "evil.org:8080"},
+		{name: "a page of a name that is allowed", peer: here, header: page, in: true, host: "ci.lan:80", ingest: Ingest{AllowedHosts: []string{"ci.lan"}}},
+		{name: "a name that is not", peer: here, host: "evil.org", ingest: Ingest{AllowedHosts: []string{"ci.lan"}}},
+		{name: "a user, at a name that is not", peer: away, user: "ann", host: "evil.org", ingest: Ingest{AllowedHosts: []string{"ci.lan"}}},
 	} {
 		repl := caddy.NewReplacer()
 		if c.user != "" {
@@ -147,8 +151,34 @@ func TestIngestIn(t *testing.T) {
 		r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl))
 		r.RemoteAddr, r.Host = c.peer, cmp.Or(c.host, "localhost:8080")
 		maps.Copy(r.Header, c.header)
-		if err := (&Ingest{Public: c.public, AllowedHosts: c.allowed}).admit(r); (err == nil) != c.in {
+		if err := c.ingest.admit(r); (err == nil) != c.in {
 			t.Errorf("%s: %v", c.name, err)
 		}
+	}
+}
+
+// TestIngestThroughProxies has a proxy on this machine, which tells by one of the
+// headers that are in use that it passes on what others sent.
+func TestIngestThroughProxies(t *testing.T) {
+	s := newSite(t, sqliteStore, "jobs_ingest\njobs_logs")
+	for _, header := range []string{
+		"", "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Forwarded-Server",
+		"X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP",
+	} {
+		headers, want := []string{"Content-Type", "text/plain"}, http.StatusOK
+		if header != "" {
+			headers, want = append(headers, header, "x"), http.StatusForbidden
+		}
+		if st := s.open(t, http.MethodPost, "/jobs/job/logs", "a line", headers...); st.status != want {
+			t.Errorf("with the header %s: %d, want %d", header, st.status, want)
+		}
+		if st := s.open(t, http.MethodPut, "/jobs/job/state", `{"state":"running"}`, headers...); st.status != want {
+			t.Errorf("a state, with the header %s: %d, want %d", header, st.status, want)
+		}
+	}
+	s.load(t, sqliteStore, "jobs_ingest {\n allow authenticated\n}\njobs_logs")
+	st := s.open(t, http.MethodPut, "/jobs/job/state", `{"state":"running"}`)
+	if text := st.rest(); st.status != http.StatusForbidden || !strings.Contains(text, "put an authentication handler before jobs_ingest") {
+		t.Errorf("from this machine, where only users may: %d %s", st.status, text)
 	}
 }
