@@ -47,12 +47,15 @@ type Ingest struct {
 	// MaxSize is the size of the largest body taken, in bytes. Default: 8388608
 	// (8 MiB).
 	MaxSize int64 `json:"max_size,omitempty"`
-	// MaxEvent is the size of the largest message taken, in bytes. Default:
-	// 1048576 (1 MiB), which is also what viewers are shown of one.
+	// MaxEvent is the size of the largest event taken, its message and its
+	// severity, in bytes. Default: 1048576 (1 MiB), which is also what viewers are
+	// shown of a message.
 	MaxEvent int64 `json:"max_event,omitempty"`
 	// Rate is how many events a second are taken from one user, or, where nobody
 	// is authenticated, from one client address or /64 of IPv6; as many may come
-	// at once. More are refused with 429. Default: no limit.
+	// at once, and more in one request, of up to 1000, are then waited for. A state
+	// counts as an event. More are refused with 429, and larger requests with 413.
+	// Default: no limit.
 	Rate int `json:"rate,omitempty"`
 	// AllowedHosts are the names of hosts that are answered to, without port, as
 	// with jobs_logs. Default: all that the site has; but only localhost and
@@ -186,8 +189,8 @@ func (i *Ingest) takeEvents(r *http.Request, job string, body []byte) (any, erro
 		return nil, err
 	}
 	for n := range events {
-		if len(events[n].Message) > int(i.MaxEvent) {
-			return nil, fmt.Errorf("%w: the message of event %d has more than %d bytes", errTooLarge, n+1, i.MaxEvent)
+		if len(events[n].Message)+len(events[n].Severity) > int(i.MaxEvent) {
+			return nil, fmt.Errorf("%w: event %d has more than %d bytes", errTooLarge, n+1, i.MaxEvent)
 		}
 	}
 	if err := i.rates.take(clientOf(r, ""), len(events)); err != nil {
@@ -208,6 +211,9 @@ func digest(job string, body []byte) string {
 func (i *Ingest) takeState(r *http.Request, job string, body []byte) (any, error) {
 	state, err := parseState(body)
 	if err != nil {
+		return nil, err
+	}
+	if err := i.rates.take(clientOf(r, ""), 1); err != nil {
 		return nil, err
 	}
 	return state, i.app.SetState(r.Context(), i.Store, job, state.State)

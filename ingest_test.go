@@ -59,14 +59,19 @@ func TestIngestKeys(t *testing.T) {
 
 // TestIngestRefusals sends what is refused, whole.
 func TestIngestRefusals(t *testing.T) {
-	s := newSite(t, sqliteStore, "jobs_ingest {\n max_size 1KiB\n}\njobs_logs")
+	s := newSite(t, sqliteStore, "jobs_ingest {\n max_size 1KiB\n max_event 100\n}\njobs_logs")
 	s.put(t, "job", "running")
 	const good = `{"event_message":"good"}`
+	severe := func(bytes int) string { return `{"event_message":"x","severity":"` + strings.Repeat("s", bytes) + `"}` }
 	for _, c := range []struct {
 		contentType, body string
 		status            int
 		says              string
 	}{
+		{"application/json", severe(65), 400, "line 1: the severity has more than 64 bytes"},
+		{"application/x-ndjson", good + "\n" + severe(65), 400, "line 2: the severity has more than 64 bytes"},
+		{"application/json", `{"event_message":"` + strings.Repeat("x", 100) + `","severity":"s"}`, 413, "event 1 has more than 100 bytes"},
+		{"text/plain", strings.Repeat("x", 101), 413, "event 1 has more than 100 bytes"},
 		{"application/json", `{"event_message":`, 400, "line 1: unexpected end"},
 		{"application/json", good + "]", 400, "line 1: invalid character"},
 		{"application/json", "[" + good + ",\n{\"event_message\":7}]", 400, "line 2: cannot unmarshal number"},
@@ -95,6 +100,7 @@ func TestIngestRefusals(t *testing.T) {
 	for body, says := range map[string]string{
 		``: "ends too early", `{}`: "a state is missing", `{"state":7}`: "cannot unmarshal", `{"state":"x"} x`: "more than one",
 		`{"status":"x"}`: "unknown field", "\xff": "not UTF-8",
+		`{"state":"` + strings.Repeat("s", 257) + `"}`: "line 1: the state has more than 256 bytes",
 	} {
 		st := s.open(t, http.MethodPut, "/jobs/job/state", body)
 		if text := st.rest(); st.status != 400 || !strings.Contains(text, says) {
@@ -103,6 +109,10 @@ func TestIngestRefusals(t *testing.T) {
 	}
 	if got := s.get(t, "/jobs/job/logs?follow=false&format=text").rest(); got != "" {
 		t.Errorf("of what was refused is stored: %q", got)
+	}
+	s.put(t, "job", strings.Repeat("s", 256))
+	if st := s.open(t, http.MethodPost, "/jobs/job/logs", severe(64), "Content-Type", "application/json"); st.status != 200 {
+		t.Errorf("the longest severity: %d %s", st.status, st.rest())
 	}
 	for _, id := range []string{"%00", strings.Repeat("x", 513), "%ff", "a%0Ab"} {
 		if st := s.open(t, http.MethodPost, "/jobs/"+id+"/logs", "x", "Content-Type", "text/plain"); st.status != 400 {
