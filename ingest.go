@@ -243,8 +243,10 @@ func (i *Ingest) refuse(w http.ResponseWriter, err error) {
 		status = http.StatusBadRequest
 	case errors.Is(err, joblog.ErrUnknownJob):
 		status = http.StatusNotFound
+		err = errNotFound // the store's own words tell where it is
 	case errors.Is(err, joblog.ErrKeyReused):
 		status = http.StatusUnprocessableEntity
+		err = joblog.ErrKeyReused
 	case errors.Is(err, joblog.ErrUnsupported):
 		status = http.StatusNotImplemented
 	default:

@@ -49,7 +49,7 @@ func TestIngestKeys(t *testing.T) {
 			t.Errorf("%d %s", status, text)
 		}
 	}
-	if status, text := send("three\n"); status != 422 || !strings.Contains(text, "idempotency key") {
+	if status, text := send("three\n"); status != 422 || text != "idempotency key was used for another request\n" {
 		t.Errorf("another content: %d %s", status, text)
 	}
 	if got := s.get(t, "/jobs/job/logs?follow=false&format=text").rest(); got != "one\ntwo\n" {
@@ -117,6 +117,19 @@ func TestIngestRefusals(t *testing.T) {
 	for _, id := range []string{"%00", strings.Repeat("x", 513), "%ff", "a%0Ab"} {
 		if st := s.open(t, http.MethodPost, "/jobs/"+id+"/logs", "x", "Content-Type", "text/plain"); st.status != 400 {
 			t.Errorf("an id no job can have: %d", st.status)
+		}
+	}
+}
+
+// TestIngestUnknown writes to a job that an application's database has not. The
+// answer does not tell where that is.
+func TestIngestUnknown(t *testing.T) {
+	s := newSite(t, sqliteStore, both)
+	s.load(t, strings.Replace(sqliteStore, "{db}", newDatabase(t, s, "app.db"), 1), both)
+	for _, r := range [][3]string{{http.MethodPost, "logs", "a line"}, {http.MethodPut, "state", `{"state":"running"}`}} {
+		st := s.open(t, r[0], "/jobs/nobody/"+r[1], r[2], "Content-Type", "text/plain")
+		if text := st.rest(); st.status != http.StatusNotFound || text != "there is no such job\n" {
+			t.Errorf("%s: %d %q", r[0], st.status, text)
 		}
 	}
 }
