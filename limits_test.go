@@ -101,6 +101,27 @@ func TestLimitsForget(t *testing.T) {
 	}
 }
 
+// TestLimitNowhere has viewers come through a unix socket that is not trusted to
+// tell their addresses: they are one client, whatever they say.
+func TestLimitNowhere(t *testing.T) {
+	s := newSite(t, strings.Replace(sqliteStore, "jobs {", "jobs {\n limits {\n per_address 2\n }", 1), both)
+	s.post(t, "job", "one")
+	eventually(t, "earlier streams are gone", func() bool { return everyone.count() == 0 })
+	first, in := s.comes(t, "job", "192.0.2.1")
+	_, in2 := s.comes(t, "job", "192.0.2.2")
+	if !in || !in2 {
+		t.Fatal("the limit is lower")
+	}
+	if _, in := s.comes(t, "job", "192.0.2.3"); in {
+		t.Error("the limit is higher")
+	}
+	first.close()
+	eventually(t, "one has left", func() bool { return everyone.count() == 1 })
+	if _, in := s.comes(t, "job", "192.0.2.4"); !in {
+		t.Error("there is no room though one has left")
+	}
+}
+
 // TestLimitUsers counts the viewers of one user, wherever they come from.
 func TestLimitUsers(t *testing.T) {
 	r := newRoster()
