@@ -1,6 +1,7 @@
 package caddyjobs
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -171,10 +172,13 @@ func (i *Ingest) serve(w http.ResponseWriter, r *http.Request, job string,
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, i.MaxSize))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errCutShort, err)
 	}
 	return take(r, job, body)
 }
+
+// errCutShort is wrapped where a body does not come to its end.
+var errCutShort = errors.New("the body is cut short")
 
 // errTooLarge is wrapped where an event is larger than what is taken.
 var errTooLarge = errors.New("too large")
@@ -228,6 +232,9 @@ func (i *Ingest) refuse(w http.ResponseWriter, err error) {
 	case errors.As(err, &tooLarge):
 		status = http.StatusRequestEntityTooLarge
 		err = fmt.Errorf("the body is larger than %d bytes; send less at a time", tooLarge.Limit)
+	case errors.Is(err, errCutShort):
+		i.log.Debug("a request was not taken", zap.Error(err))
+		status, err = http.StatusBadRequest, errCutShort
 	case errors.Is(err, errTooLarge):
 		status = http.StatusRequestEntityTooLarge
 	case errors.As(err, &tooFast):
@@ -249,6 +256,8 @@ func (i *Ingest) refuse(w http.ResponseWriter, err error) {
 		err = joblog.ErrKeyReused
 	case errors.Is(err, joblog.ErrUnsupported):
 		status = http.StatusNotImplemented
+	case errors.Is(err, context.Canceled): // by the client, who hears nothing of it
+		i.log.Debug("a request was not taken", zap.Error(err))
 	default:
 		i.log.Error("the store took no events", zap.Error(err))
 		w.Header().Set("Retry-After", "5")

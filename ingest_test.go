@@ -3,9 +3,13 @@ package caddyjobs
 import (
 	"cmp"
 	"context"
+	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -131,6 +135,34 @@ func TestIngestUnknown(t *testing.T) {
 		if text := st.rest(); st.status != http.StatusNotFound || text != "there is no such job\n" {
 			t.Errorf("%s: %d %q", r[0], st.status, text)
 		}
+	}
+}
+
+// TestIngestCutShort sends a part of a body. That is the client's fault, and no error
+// of this server.
+func TestIngestCutShort(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	s := newSite(t, "log {\n level DEBUG\n output file "+log+" {\n roll_disabled\n }\n}\n"+sqliteStore, both)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "unix", filepath.Join(s.dir, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	defer context.AfterFunc(t.Context(), func() { _ = conn.Close() })()
+	cut := strings.TrimSuffix(rawRequest("POST /jobs/job/logs", "localhost", "", "one\ntwo\n"), "two\n")
+	if _, err := io.WriteString(conn, cut); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.UnixConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil || status(string(answer)) != "400 Bad Request" || !strings.HasSuffix(string(answer), "the body is cut short\n") {
+		t.Errorf("%v %s", err, answer)
+	}
+	written, err := os.ReadFile(log)
+	if err != nil || !strings.Contains(string(written), "unexpected EOF") || strings.Contains(string(written), `"level":"error"`) {
+		t.Errorf("%v, the log is\n%s", err, written)
 	}
 }
 
