@@ -21,6 +21,13 @@ var errMediaType = errors.New("the body's type is not known")
 // bytes, and may be a single one in the body.
 const maxEvents = 100_000
 
+// Bounds of what a body has besides messages. A severity is a word, and states
+// are told to all viewers, and kept in memory.
+const (
+	maxSeverity = 64
+	maxState    = 256
+)
+
 // errTooMany is of bodies with more events than that.
 var errTooMany = fmt.Errorf("more than %d events; send fewer at a time", maxEvents)
 
@@ -153,6 +160,9 @@ func parseState(body []byte) (s stateBody, err error) {
 	if s.State == "" {
 		return s, invalid(body, 0, errors.New(`a state is missing; write {"state":"running"}`))
 	}
+	if len(s.State) > maxState {
+		return s, invalid(body, 0, fmt.Errorf("the state has more than %d bytes", maxState))
+	}
 	return s, nil
 }
 
@@ -178,6 +188,9 @@ func (e *eventBody) check() error {
 	}
 	if e.Time < 0 {
 		return errors.New("event_time is negative; it counts seconds or milliseconds since 1970")
+	}
+	if len(e.Severity) > maxSeverity {
+		return fmt.Errorf("the severity has more than %d bytes", maxSeverity)
 	}
 	return nil
 }

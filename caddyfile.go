@@ -89,12 +89,16 @@ func parseStore(d *caddyfile.Dispenser, app *App) error {
 	if d.NextArg() {
 		name = d.Val()
 	}
+	// Neither is told where it may be a dsn, which may have a password.
+	if strings.Contains(name, "://") || strings.Contains(name, "=") {
+		return d.Err("store: its name has :// or =; write a dsn in the block: dsn <dsn>")
+	}
 	if app.StoresRaw[name] != nil {
 		return d.Errf("there are two stores named %s; give each a name: store %s <name>", name, driver)
 	}
 	id := "jobs.stores." + driver
 	if _, err := caddy.GetModule(id); err != nil {
-		return d.Errf("unknown store driver %q; known are %s", driver, strings.Join(drivers(), ", "))
+		return d.Errf("unknown store driver; known are %s", strings.Join(drivers(), ", "))
 	}
 	module, err := caddyfile.UnmarshalModule(d, id)
 	if err != nil {
@@ -173,7 +177,7 @@ func parseLogs(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //		max_event  <size>
 //		rate       <number>
 //		allowed_hosts <names...>
-//		allow      public
+//		allow      public|authenticated
 //	}
 func parseIngest(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next()
@@ -192,8 +196,9 @@ func parseIngest(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 			if err := parseWord(h.Dispenser, &whom); err != nil {
 				return err
 			}
-			if i.Public = whom == "public"; !i.Public {
-				return h.Errf("allow: %q is not known; only public is", whom)
+			i.Public, i.Authenticated = whom == "public", whom == "authenticated"
+			if !i.Public && !i.Authenticated {
+				return h.Errf("allow: %q is not known; only public and authenticated are", whom)
 			}
 			return nil
 		},

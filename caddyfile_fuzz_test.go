@@ -75,7 +75,7 @@ func FuzzCaddyfile(f *testing.F) {
 		{"store sqlite\npoll_interval 500ms\nlinger 2m\nheartbeat 20s\nhistory 1GiB\nparking off\ndemo", "path /a/{id}\nowner {http.auth.user.id}\ncors https://a.example\npending 30s", "path /a\nstate_path /b\nmax_size 1MiB\nallow public\nstore x"},
 		{"store sqlite x {\npath /b.db\nmax_message 1B\nevents log {\nid n\nmessage \"a b\"\n}\njobs builds {\nterminal ok bad\nowner who\n}\n}", "job {query.job}\nstore x", "job {path.0}"},
 		{"store postgres {\ndsn \"host=a password='b c'\"\nlisten_dsn {env.X}\nnotify off\nsettle 1s\nmax_message 2MiB\nevents \"\\\"a.b\\\".c\" {\ntime `t\nu`\n}\n}", "owner \"\"", "max_size -1"},
-		{"stall_timeout 1m\ndrain_timeout 5s\nlimits {\nviewers 1\nper_address 2\nper_user 3\nper_job 4\nnew_per_second 2147483647\n}", "allowed_hosts a b", "max_event 1KiB\nrate 5\nallowed_hosts a.example"},
+		{"stall_timeout 1m\ndrain_timeout 5s\nlimits {\nviewers 1\nper_address 2\nper_user 3\nper_job 4\nnew_per_second 2147483647\n}", "allowed_hosts a b", "max_event 1KiB\nrate 5\nallowed_hosts a.example\nallow authenticated"},
 		{"linger 1s\nlinger 2s", "cors", "allow x"},
 		{"store", "{}", "path {\n}"},
 		{"store jobs {\n}\nstore sqlite {\nevents {\n}\n}", "path a b", "\x00"},

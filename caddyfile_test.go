@@ -54,6 +54,9 @@ func TestCaddyfile(t *testing.T) {
 			"", "jobs_ingest {\n path /a/{id}\n state_path /b/{id}\n max_size 1MiB\n allow public\n store x\n}", ``,
 			`[{"handler":"jobs_ingest","max_size":1048576,"path":"/a/{id}","public":true,"state_path":"/b/{id}","store":"x"}]`,
 		},
+		"ingest of authenticated users": {
+			"", "jobs_ingest {\n allow authenticated\n}", ``, `[{"authenticated":true,"handler":"jobs_ingest"}]`,
+		},
 		"all of the health": {
 			"", "jobs_ingest\njobs_health {\n live /a\n ready /b\n}", ``,
 			`[{"handler":"jobs_health","live":"/a","ready":"/b"},{"handler":"jobs_ingest"}]`,
@@ -110,7 +113,10 @@ func TestBadCaddyfile(t *testing.T) {
 		{"jobs x {\n}", "", "", "Caddyfile:2"},
 		{"jobs {\n}\njobs {\n}", "", "the option jobs is given twice", ""},
 		{"jobs {\n store\n}", "", "store: say which driver", "Caddyfile:3"},
-		{"jobs {\n store mysql\n}", "", `unknown store driver "mysql"; known are`, "Caddyfile:3"},
+		{"jobs {\n store mysql\n}", "", "unknown store driver; known are postgres, sqlite", "Caddyfile:3"},
+		{"jobs {\n store postgres://me:sesame@h/db\n}", "", "unknown store driver", "Caddyfile:3"},
+		{"jobs {\n store postgres postgres://me:sesame@h/db\n}", "", "store: its name has :// or =; write a dsn in the block", "Caddyfile:3"},
+		{"jobs {\n store postgres password=sesame\n}", "", "store: its name has :// or =", "Caddyfile:3"},
 		{"jobs {\n store sqlite\n store sqlite\n}", "", "there are two stores named default; give each a name", "Caddyfile:4"},
 		{"jobs {\n store sqlite {\n pth /x\n}\n}", "", "", "Caddyfile:4"},
 		{"jobs {\n store sqlite {\n events {\n key x\n}\n}\n}", "", `events: unknown option "key"`, "Caddyfile:5"},
@@ -119,7 +125,7 @@ func TestBadCaddyfile(t *testing.T) {
 		{"", "jobs_logs {\n cors\n}", "", "Caddyfile:6"},
 		{"", "jobs_logs {\n path \"\"\n}", "path has an empty value", ""},
 		{"", "jobs_logs {\n pending soon\n}", `pending: "soon" is not a duration`, ""},
-		{"", "jobs_ingest {\n allow everybody\n}", `allow: "everybody" is not known; only public is`, ""},
+		{"", "jobs_ingest {\n allow everybody\n}", `allow: "everybody" is not known; only public and authenticated are`, ""},
 		{"", "jobs_viewer {\n index yes\n}", "", "Caddyfile:6"},
 		{"", "jobs_viewer {\n owner\n}", "", "Caddyfile:6"},
 		{"", "jobs_viewer {\n index\n index\n}", "index is given twice", "Caddyfile:7"},
@@ -130,6 +136,8 @@ func TestBadCaddyfile(t *testing.T) {
 		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("{\n"+c.options+"\n}\n:80 {\n"+c.site+"\n}"), nil)
 		if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), c.at) {
 			t.Errorf("%q %q: %v, want an error with %q at %q", c.options, c.site, err, c.says, c.at)
+		} else if strings.Contains(err.Error(), "sesame") {
+			t.Errorf("%q: the error tells the password: %v", c.options, err)
 		}
 	}
 }

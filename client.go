@@ -9,7 +9,7 @@ import (
 
 // client is who watches, as far as is known.
 type client struct {
-	address  netip.Addr // not valid if it came through a unix socket
+	address  netip.Addr // not valid if it came through a unix socket that is not trusted
 	user     string     // empty if nobody asked
 	protocol string     // such as HTTP/2.0
 	path     string     // the handler's, with {id} in it

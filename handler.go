@@ -256,6 +256,9 @@ func (l *Logs) refuse(err error) *refusal {
 	if errors.Is(err, errNotFound) {
 		return &refusal{http.StatusNotFound, err.Error(), "not found"}
 	}
+	if errors.Is(err, context.Canceled) { // the store has its own time, so this is the client's
+		return &refusal{reason: "the client is gone", kind: "hung up"}
+	}
 	return &refusal{reason: "the logs cannot be read at the moment", kind: "store"} // the log of the hub says why
 }
 
@@ -276,6 +279,8 @@ func (l *Logs) find(ctx context.Context, h *hub, id string, p *permit) (joblog.J
 			return job, err
 		case ok && p.allows(job): // the store has compared the owner, too
 			return job, nil
+		case ctx.Err() != nil:
+			return job, ctx.Err()
 		case patience.Err() != nil:
 			return job, errNotFound
 		case !h.closes().IsZero():

@@ -1,6 +1,7 @@
 package caddyjobs
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -29,8 +30,8 @@ func init() { caddy.RegisterModule(new(Ingest)) }
 // Ingest is the handler http.handlers.jobs_ingest. It takes events by POST on
 // the path of a log, and a job's state by PUT on the path of the state. It
 // takes them only from loopback and unix-socket peers, and from users that an
-// authentication handler before it let in. Other requests go to the next
-// handler.
+// authentication handler before it let in; who may write may write to all jobs
+// of the store. Other requests go to the next handler.
 type Ingest struct {
 	// Store is the name of the store that has the jobs. Default: default.
 	Store string `json:"store,omitempty"`
@@ -47,12 +48,15 @@ type Ingest struct {
 	// MaxSize is the size of the largest body taken, in bytes. Default: 8388608
 	// (8 MiB).
 	MaxSize int64 `json:"max_size,omitempty"`
-	// MaxEvent is the size of the largest message taken, in bytes. Default:
-	// 1048576 (1 MiB), which is also what viewers are shown of one.
+	// MaxEvent is the size of the largest event taken, its message and its
+	// severity, in bytes. Default: 1048576 (1 MiB), which is also what viewers are
+	// shown of a message.
 	MaxEvent int64 `json:"max_event,omitempty"`
 	// Rate is how many events a second are taken from one user, or, where nobody
 	// is authenticated, from one client address or /64 of IPv6; as many may come
-	// at once. More are refused with 429. Default: no limit.
+	// at once, and more in one request, of up to 1000, are then waited for. A state
+	// counts as an event. More are refused with 429, and larger requests with 413.
+	// Default: no limit.
 	Rate int `json:"rate,omitempty"`
 	// AllowedHosts are the names of hosts that are answered to, without port, as
 	// with jobs_logs. Default: all that the site has; but only localhost and
@@ -60,6 +64,11 @@ type Ingest struct {
 	AllowedHosts []string `json:"allowed_hosts,omitempty"`
 	// Public takes events and states from anybody. Default: false.
 	Public bool `json:"public,omitempty"`
+	// Authenticated takes them only from users that an authentication handler let
+	// in, and not from this machine. It is for sites behind a proxy on the same
+	// machine that adds no header, as whoever comes through it looks local. Not to
+	// be used with public. Default: false.
+	Authenticated bool `json:"authenticated,omitempty"`
 
 	app   *App
 	log   *zap.Logger
@@ -101,6 +110,9 @@ func (i *Ingest) Validate() error {
 	}
 	if i.MaxEvent < 0 || i.Rate < 0 {
 		return errors.New("max_event and rate must not be negative")
+	}
+	if i.Public && i.Authenticated {
+		return errors.New("public and authenticated exclude each other")
 	}
 	if err := hosts(i.AllowedHosts).validate(); err != nil {
 		return err
@@ -160,10 +172,13 @@ func (i *Ingest) serve(w http.ResponseWriter, r *http.Request, job string,
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, i.MaxSize))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errCutShort, err)
 	}
 	return take(r, job, body)
 }
+
+// errCutShort is wrapped where a body does not come to its end.
+var errCutShort = errors.New("the body is cut short")
 
 // errTooLarge is wrapped where an event is larger than what is taken.
 var errTooLarge = errors.New("too large")
@@ -178,8 +193,8 @@ func (i *Ingest) takeEvents(r *http.Request, job string, body []byte) (any, erro
 		return nil, err
 	}
 	for n := range events {
-		if len(events[n].Message) > int(i.MaxEvent) {
-			return nil, fmt.Errorf("%w: the message of event %d has more than %d bytes", errTooLarge, n+1, i.MaxEvent)
+		if len(events[n].Message)+len(events[n].Severity) > int(i.MaxEvent) {
+			return nil, fmt.Errorf("%w: event %d has more than %d bytes", errTooLarge, n+1, i.MaxEvent)
 		}
 	}
 	if err := i.rates.take(clientOf(r, ""), len(events)); err != nil {
@@ -202,6 +217,9 @@ func (i *Ingest) takeState(r *http.Request, job string, body []byte) (any, error
 	if err != nil {
 		return nil, err
 	}
+	if err := i.rates.take(clientOf(r, ""), 1); err != nil {
+		return nil, err
+	}
 	return state, i.app.SetState(r.Context(), i.Store, job, state.State)
 }
 
@@ -214,6 +232,9 @@ func (i *Ingest) refuse(w http.ResponseWriter, err error) {
 	case errors.As(err, &tooLarge):
 		status = http.StatusRequestEntityTooLarge
 		err = fmt.Errorf("the body is larger than %d bytes; send less at a time", tooLarge.Limit)
+	case errors.Is(err, errCutShort):
+		i.log.Debug("a request was not taken", zap.Error(err))
+		status, err = http.StatusBadRequest, errCutShort
 	case errors.Is(err, errTooLarge):
 		status = http.StatusRequestEntityTooLarge
 	case errors.As(err, &tooFast):
@@ -229,10 +250,14 @@ func (i *Ingest) refuse(w http.ResponseWriter, err error) {
 		status = http.StatusBadRequest
 	case errors.Is(err, joblog.ErrUnknownJob):
 		status = http.StatusNotFound
+		err = errNotFound // the store's own words tell where it is
 	case errors.Is(err, joblog.ErrKeyReused):
 		status = http.StatusUnprocessableEntity
+		err = joblog.ErrKeyReused
 	case errors.Is(err, joblog.ErrUnsupported):
 		status = http.StatusNotImplemented
+	case errors.Is(err, context.Canceled): // by the client, who hears nothing of it
+		i.log.Debug("a request was not taken", zap.Error(err))
 	default:
 		i.log.Error("the store took no events", zap.Error(err))
 		w.Header().Set("Retry-After", "5")

@@ -3,9 +3,13 @@ package caddyjobs
 import (
 	"cmp"
 	"context"
+	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -49,7 +53,7 @@ func TestIngestKeys(t *testing.T) {
 			t.Errorf("%d %s", status, text)
 		}
 	}
-	if status, text := send("three\n"); status != 422 || !strings.Contains(text, "idempotency key") {
+	if status, text := send("three\n"); status != 422 || text != "idempotency key was used for another request\n" {
 		t.Errorf("another content: %d %s", status, text)
 	}
 	if got := s.get(t, "/jobs/job/logs?follow=false&format=text").rest(); got != "one\ntwo\n" {
@@ -59,14 +63,19 @@ func TestIngestKeys(t *testing.T) {
 
 // TestIngestRefusals sends what is refused, whole.
 func TestIngestRefusals(t *testing.T) {
-	s := newSite(t, sqliteStore, "jobs_ingest {\n max_size 1KiB\n}\njobs_logs")
+	s := newSite(t, sqliteStore, "jobs_ingest {\n max_size 1KiB\n max_event 100\n}\njobs_logs")
 	s.put(t, "job", "running")
 	const good = `{"event_message":"good"}`
+	severe := func(bytes int) string { return `{"event_message":"x","severity":"` + strings.Repeat("s", bytes) + `"}` }
 	for _, c := range []struct {
 		contentType, body string
 		status            int
 		says              string
 	}{
+		{"application/json", severe(65), 400, "line 1: the severity has more than 64 bytes"},
+		{"application/x-ndjson", good + "\n" + severe(65), 400, "line 2: the severity has more than 64 bytes"},
+		{"application/json", `{"event_message":"` + strings.Repeat("x", 100) + `","severity":"s"}`, 413, "event 1 has more than 100 bytes"},
+		{"text/plain", strings.Repeat("x", 101), 413, "event 1 has more than 100 bytes"},
 		{"application/json", `{"event_message":`, 400, "line 1: unexpected end"},
 		{"application/json", good + "]", 400, "line 1: invalid character"},
 		{"application/json", "[" + good + ",\n{\"event_message\":7}]", 400, "line 2: cannot unmarshal number"},
@@ -95,6 +104,7 @@ func TestIngestRefusals(t *testing.T) {
 	for body, says := range map[string]string{
 		``: "ends too early", `{}`: "a state is missing", `{"state":7}`: "cannot unmarshal", `{"state":"x"} x`: "more than one",
 		`{"status":"x"}`: "unknown field", "\xff": "not UTF-8",
+		`{"state":"` + strings.Repeat("s", 257) + `"}`: "line 1: the state has more than 256 bytes",
 	} {
 		st := s.open(t, http.MethodPut, "/jobs/job/state", body)
 		if text := st.rest(); st.status != 400 || !strings.Contains(text, says) {
@@ -104,6 +114,10 @@ func TestIngestRefusals(t *testing.T) {
 	if got := s.get(t, "/jobs/job/logs?follow=false&format=text").rest(); got != "" {
 		t.Errorf("of what was refused is stored: %q", got)
 	}
+	s.put(t, "job", strings.Repeat("s", 256))
+	if st := s.open(t, http.MethodPost, "/jobs/job/logs", severe(64), "Content-Type", "application/json"); st.status != 200 {
+		t.Errorf("the longest severity: %d %s", st.status, st.rest())
+	}
 	for _, id := range []string{"%00", strings.Repeat("x", 513), "%ff", "a%0Ab"} {
 		if st := s.open(t, http.MethodPost, "/jobs/"+id+"/logs", "x", "Content-Type", "text/plain"); st.status != 400 {
 			t.Errorf("an id no job can have: %d", st.status)
@@ -111,33 +125,78 @@ func TestIngestRefusals(t *testing.T) {
 	}
 }
 
+// TestIngestUnknown writes to a job that an application's database has not. The
+// answer does not tell where that is.
+func TestIngestUnknown(t *testing.T) {
+	s := newSite(t, sqliteStore, both)
+	s.load(t, strings.Replace(sqliteStore, "{db}", newDatabase(t, s, "app.db"), 1), both)
+	for _, r := range [][3]string{{http.MethodPost, "logs", "a line"}, {http.MethodPut, "state", `{"state":"running"}`}} {
+		st := s.open(t, r[0], "/jobs/nobody/"+r[1], r[2], "Content-Type", "text/plain")
+		if text := st.rest(); st.status != http.StatusNotFound || text != "there is no such job\n" {
+			t.Errorf("%s: %d %q", r[0], st.status, text)
+		}
+	}
+}
+
+// TestIngestCutShort sends a part of a body. That is the client's fault, and no error
+// of this server.
+func TestIngestCutShort(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	s := newSite(t, "log {\n level DEBUG\n output file "+log+" {\n roll_disabled\n }\n}\n"+sqliteStore, both)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "unix", filepath.Join(s.dir, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	defer context.AfterFunc(t.Context(), func() { _ = conn.Close() })()
+	cut := strings.TrimSuffix(rawRequest("POST /jobs/job/logs", "localhost", "", "one\ntwo\n"), "two\n")
+	if _, err := io.WriteString(conn, cut); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.UnixConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil || status(string(answer)) != "400 Bad Request" || !strings.HasSuffix(string(answer), "the body is cut short\n") {
+		t.Errorf("%v %s", err, answer)
+	}
+	written, err := os.ReadFile(log)
+	if err != nil || !strings.Contains(string(written), "unexpected EOF") || strings.Contains(string(written), `"level":"error"`) {
+		t.Errorf("%v, the log is\n%s", err, written)
+	}
+}
+
 // TestIngestIn decides who may write.
 func TestIngestIn(t *testing.T) {
+	anybody, users := Ingest{Public: true}, Ingest{Authenticated: true}
+	const here, away = "127.0.0.1:1", "192.0.2.1:1"
+	page := http.Header{"Sec-Fetch-Site": {"same-origin"}}
 	for _, c := range []struct {
 		name, peer string
 		header     http.Header
 		user       string
-		public     bool
+		ingest     Ingest
 		in         bool
 		host       string
-		allowed    []string
 	}{
-		{"this machine", "127.0.0.1:1", nil, "", false, true, "", nil},
-		{"this machine, IPv6", "[::1]:1", nil, "", false, true, "", nil},
-		{"a unix socket", "@", nil, "", false, true, "", nil},
-		{"a stranger", "192.0.2.1:1", nil, "", false, false, "", nil},
-		{"a stranger through a proxy here", "127.0.0.1:1", http.Header{"X-Forwarded-For": {"192.0.2.1"}}, "", false, false, "", nil},
-		{"a stranger who lies", "192.0.2.1:1", http.Header{"X-Forwarded-For": {"127.0.0.1"}}, "", false, false, "", nil},
-		{"a user", "192.0.2.1:1", nil, "ann", false, true, "", nil},
-		{"anybody", "192.0.2.1:1", nil, "", true, true, "", nil},
-		{"a page of another site, in a browser here", "127.0.0.1:1", http.Header{"Sec-Fetch-Site": {"cross-site"}}, "", true, false, "", nil},
-		{"the same, in an old browser", "127.0.0.1:1", http.Header{"Origin": {"https://evil.org"}}, "", true, false, "", nil},
-		{"a page of this site", "127.0.0.1:1", http.Header{"Sec-Fetch-Site": {"same-origin"}}, "", false, true, "", nil},
-		{"a page whose name leads here", "127.0.0.1:1", http.Header{"Sec-Fetch-Site": {"same-origin"}}, "", false, false, "evil.org:8080", nil},
-		{"the same, in an old browser", "127.0.0.1:1", http.Header{"Origin": {"http://evil.org:8080"}}, "", false, false, "evil.org:8080", nil},
-		{"a page of a name that is allowed", "127.0.0.1:1", http.Header{"Sec-Fetch-Site": {"same-origin"}}, "", false, true, "ci.lan:80", []string{"ci.lan"}},
-		{"a name that is not", "127.0.0.1:1", nil, "", false, false, "evil.org", []string{"ci.lan"}},
-		{"a user, at a name that is not", "192.0.2.1:1", nil, "ann", false, false, "evil.org", []string{"ci.lan"}},
+		{name: "this machine", peer: here, in: true},
+		{name: "this machine, IPv6", peer: "[::1]:1", in: true},
+		{name: "a unix socket", peer: "@", in: true},
+		{name: "a stranger", peer: away},
+		{name: "a stranger who lies", peer: away, header: http.Header{"X-Forwarded-For": {"127.0.0.1"}}},
+		{name: "a user", peer: away, user: "ann", in: true},
+		{name: "anybody", peer: away, ingest: anybody, in: true},
+		{name: "this machine, where only users may", peer: here, ingest: users},
+		{name: "a unix socket, where only users may", peer: "@", ingest: users},
+		{name: "a user, where only users may", peer: here, user: "ann", ingest: users, in: true},
+		{name: "a page of another site, in a browser here", peer: here, header: http.Header{"Sec-Fetch-Site": {"cross-site"}}, ingest: anybody},
+		{name: "the same, in an old browser", peer: here, header: http.Header{"Origin": {"https://evil.org"}}, ingest: anybody},
+		{name: "a page of this site", peer: here, header: page, in: true},
+		{name: "a page whose name leads here", peer: here, header: page, host: "evil.org:8080"},
+		{name: "the same, in an old browser", peer: here, header: http.Header{"Origin": {"http://evil.org:8080"}}, host: "evil.org:8080"},
+		{name: "a page of a name that is allowed", peer: here, header: page, in: true, host: "ci.lan:80", ingest: Ingest{AllowedHosts: []string{"ci.lan"}}},
+		{name: "a name that is not", peer: here, host: "evil.org", ingest: Ingest{AllowedHosts: []string{"ci.lan"}}},
+		{name: "a user, at a name that is not", peer: away, user: "ann", host: "evil.org", ingest: Ingest{AllowedHosts: []string{"ci.lan"}}},
 	} {
 		repl := caddy.NewReplacer()
 		if c.user != "" {
@@ -147,8 +206,34 @@ func TestIngestIn(t *testing.T) {
 		r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl))
 		r.RemoteAddr, r.Host = c.peer, cmp.Or(c.host, "localhost:8080")
 		maps.Copy(r.Header, c.header)
-		if err := (&Ingest{Public: c.public, AllowedHosts: c.allowed}).admit(r); (err == nil) != c.in {
+		if err := c.ingest.admit(r); (err == nil) != c.in {
 			t.Errorf("%s: %v", c.name, err)
 		}
+	}
+}
+
+// TestIngestThroughProxies has a proxy on this machine, which tells by one of the
+// headers that are in use that it passes on what others sent.
+func TestIngestThroughProxies(t *testing.T) {
+	s := newSite(t, sqliteStore, "jobs_ingest\njobs_logs")
+	for _, header := range []string{
+		"", "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Forwarded-Server",
+		"X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP",
+	} {
+		headers, want := []string{"Content-Type", "text/plain"}, http.StatusOK
+		if header != "" {
+			headers, want = append(headers, header, "x"), http.StatusForbidden
+		}
+		if st := s.open(t, http.MethodPost, "/jobs/job/logs", "a line", headers...); st.status != want {
+			t.Errorf("with the header %s: %d, want %d", header, st.status, want)
+		}
+		if st := s.open(t, http.MethodPut, "/jobs/job/state", `{"state":"running"}`, headers...); st.status != want {
+			t.Errorf("a state, with the header %s: %d, want %d", header, st.status, want)
+		}
+	}
+	s.load(t, sqliteStore, "jobs_ingest {\n allow authenticated\n}\njobs_logs")
+	st := s.open(t, http.MethodPut, "/jobs/job/state", `{"state":"running"}`)
+	if text := st.rest(); st.status != http.StatusForbidden || !strings.Contains(text, "put an authentication handler before jobs_ingest") {
+		t.Errorf("from this machine, where only users may: %d %s", st.status, text)
 	}
 }

@@ -101,6 +101,27 @@ func TestLimitsForget(t *testing.T) {
 	}
 }
 
+// TestLimitNowhere has viewers come through a unix socket that is not trusted to
+// tell their addresses: they are one client, whatever they say.
+func TestLimitNowhere(t *testing.T) {
+	s := newSite(t, strings.Replace(sqliteStore, "jobs {", "jobs {\n limits {\n per_address 2\n }", 1), both)
+	s.post(t, "job", "one")
+	eventually(t, "earlier streams are gone", func() bool { return everyone.count() == 0 })
+	first, in := s.comes(t, "job", "192.0.2.1")
+	_, in2 := s.comes(t, "job", "192.0.2.2")
+	if !in || !in2 {
+		t.Fatal("the limit is lower")
+	}
+	if _, in := s.comes(t, "job", "192.0.2.3"); in {
+		t.Error("the limit is higher")
+	}
+	first.close()
+	eventually(t, "one has left", func() bool { return everyone.count() == 1 })
+	if _, in := s.comes(t, "job", "192.0.2.4"); !in {
+		t.Error("there is no room though one has left")
+	}
+}
+
 // TestLimitUsers counts the viewers of one user, wherever they come from.
 func TestLimitUsers(t *testing.T) {
 	r := newRoster()
@@ -152,25 +173,32 @@ func TestRates(t *testing.T) {
 		st := s.open(t, http.MethodPost, "/jobs/job/logs", body, append(headers, "Content-Type", "text/plain")...)
 		return st.status, st.rest(), st.header
 	}
-	if status, text, _ := post("1\n2\n3\n"); status != http.StatusOK {
+	all := strings.Repeat("a line\n", 1000) // to be waited for longer than this takes
+	if status, text, _ := post(all); status != http.StatusOK {
 		t.Fatal(status, text)
 	}
-	status, text, header := post("4\n5\n6\n")
+	status, text, header := post("1\n2\n3\n")
 	if status != http.StatusTooManyRequests || header.Get("Retry-After") == "" || !strings.Contains(text, "more than 3 events a second") {
 		t.Errorf("%d %q %v", status, text, header)
 	}
 	if status, text, _ := post(strings.Repeat("x", 101)); status != http.StatusRequestEntityTooLarge || !strings.Contains(text, "event 1 has more than 100 bytes") {
 		t.Errorf("%d %q", status, text)
 	}
-	if got := s.get(t, "/jobs/job/logs?follow=false&format=text").rest(); got != "1\n2\n3\n" {
-		t.Errorf("stored are %q", got)
+	if st := s.open(t, http.MethodPut, "/jobs/job/state", `{"state":"completed"}`); st.status != http.StatusTooManyRequests || st.header.Get("Retry-After") == "" {
+		t.Errorf("a state: %d %v", st.status, st.header)
+	}
+	if status, text, _ := post(strings.Repeat("x\n", 1001)); status != http.StatusRequestEntityTooLarge || !strings.Contains(text, "at a rate of 3 events a second a request has 1000 at most") {
+		t.Errorf("%d %q", status, text)
+	}
+	if got := s.get(t, "/jobs/job/logs?follow=false&format=text").rest(); got != all {
+		t.Errorf("stored are %d bytes: %.100q", len(got), got)
 	}
 }
 
 // TestRatesInTime sends as fast as may be, in small requests and in large ones:
 // a second's worth and then what the time allows, and no more.
 func TestRatesInTime(t *testing.T) {
-	for _, events := range []int{1, 7, 10, 2500} {
+	for _, events := range []int{1, 7, 10, 1000} {
 		synctest.Test(t, func(t *testing.T) {
 			const limit, seconds = 10, 1000
 			r, one := newRates(limit), client{user: "one"}
@@ -191,6 +219,19 @@ func TestRatesInTime(t *testing.T) {
 				t.Errorf("in requests of %d, %d events were taken in %d s", events, taken, seconds)
 			}
 		})
+	}
+}
+
+// TestRatesAtOnce has requests of as many events as may be, and of one more.
+func TestRatesAtOnce(t *testing.T) {
+	for limit, most := range map[int]int{1: 1000, 999: 1000, 1001: 1001, 50_000: 50_000} {
+		r := newRates(limit)
+		if err := r.take(client{user: "one"}, most+1); !errors.Is(err, errTooLarge) {
+			t.Errorf("%d events at a rate of %d: %v", most+1, limit, err)
+		}
+		if err := r.take(client{user: "one"}, most); err != nil { // those that were refused cost nothing
+			t.Errorf("%d events at a rate of %d: %v", most, limit, err)
+		}
 	}
 }
 

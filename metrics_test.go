@@ -1,6 +1,8 @@
 package caddyjobs
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -67,6 +69,38 @@ func TestMetrics(t *testing.T) {
 	}
 	if got := after["caddyjobs_sent_bytes_total"] - before["caddyjobs_sent_bytes_total"]; got < float64(bytes) {
 		t.Errorf("%v bytes are counted, and %d came in the end alone", got, bytes)
+	}
+}
+
+// TestMetricsOfImpatience has a client leave before there was an answer. Nobody is
+// to blame.
+func TestMetricsOfImpatience(t *testing.T) {
+	s := newSite(t, sqliteStore, "jobs_logs {\n pending 1h\n}")
+	eventually(t, "earlier streams are gone", func() bool { return everyone.count() == 0 })
+	before := figures(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://site/jobs/later/logs", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := make(chan error)
+	go func() {
+		resp, err := s.client.Do(req)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		left <- err
+	}()
+	eventually(t, "it waits", func() bool { return everyone.count() == 1 })
+	cancel()
+	if err := <-left; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	const all = "caddyjobs_refusals_total"
+	eventually(t, "it is counted", func() bool { return figures(t)[all] > before[all] })
+	if name := all + "{reason=hung up}"; figures(t)[name] != before[name]+1 {
+		t.Errorf("counted is %v, want one more that hung up than of %v", figures(t), before)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 
 // rates keep each client to so many events a second: each has to wait until
 // those are paid for that it was let send, of which a second's worth is free
-// after a second's rest. A request may have more than that: it is taken, and
-// the client then waits for longer.
+// after a second's rest. A request may have more than that, within atOnce: it is
+// taken, and the client then waits for longer.
 type rates struct {
 	limit int // 0: none
 
@@ -19,6 +19,10 @@ type rates struct {
 	paid    map[any]time.Time // when all is, by user or by network; those that rested for a second may be missing
 	cleared time.Time         // when those were last left out
 }
+
+// atOnce is how many events a request may have however low the limit is. All who
+// share the client's address wait until they are paid for.
+const atOnce = 1000
 
 // manyClients is from how many clients on those are forgotten that rested.
 const manyClients = 1024
@@ -33,10 +37,14 @@ func (e *tooFastError) Error() string {
 	return fmt.Sprintf("more than %d events a second; send them again in %d s, with an Idempotency-Key so that nothing is stored twice", e.limit, e.seconds)
 }
 
-// take counts events of a client. It may return a *tooFastError.
+// take counts events of a client. Its errors are a *tooFastError, and errTooLarge
+// for what no waiting would make good.
 func (r *rates) take(c client, events int) error {
 	if r.limit == 0 {
 		return nil
+	}
+	if most := max(r.limit, atOnce); events > most {
+		return fmt.Errorf("%w: at a rate of %d events a second a request has %d at most; send fewer at a time", errTooLarge, r.limit, most)
 	}
 	var key any = networkOf(c.address)
 	if c.user != "" {

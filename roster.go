@@ -53,7 +53,7 @@ func (r *roster) enter(v *viewer, l *Limits) *refusal {
 	switch {
 	case len(r.viewers) >= r.most() || l.Viewers > 0 && len(r.viewers) >= l.Viewers:
 		return tooMany("viewers", "there are as many viewers as this server can have")
-	case l.PerAddress > 0 && network.IsValid() && r.from[network] >= l.PerAddress:
+	case l.PerAddress > 0 && r.from[network] >= l.PerAddress:
 		return tooMany("viewers per address", "there are as many viewers from this address as may be")
 	}
 	r.last++
@@ -76,7 +76,9 @@ func (r *roster) settle(v *viewer, l *Limits) *refusal {
 		return tooMany("viewers per job", "this job has as many viewers as may be")
 	}
 	v.settled = true
-	count(r.users, v.user, 1)
+	if v.user != "" {
+		count(r.users, v.user, 1)
+	}
 	count(r.jobs, job, 1)
 	return nil
 }
@@ -88,16 +90,15 @@ func (r *roster) leave(v *viewer) {
 	delete(r.viewers, v.number)
 	count(r.from, networkOf(v.address), -1)
 	if v.settled {
-		count(r.users, v.user, -1)
+		if v.user != "" {
+			count(r.users, v.user, -1)
+		}
 		count(r.jobs, jobOf{v.hub, v.job.ID}, -1)
 	}
 }
 
-// count adds to a key's count, unless the key is that of nobody.
+// count adds to a key's count.
 func count[K comparable](counts map[K]int, key K, n int) {
-	if key == *new(K) {
-		return
-	}
 	if counts[key] += n; counts[key] == 0 {
 		delete(counts, key)
 	}
@@ -143,7 +144,9 @@ func (r *roster) cut() {
 }
 
 // networkOf is what counts as one client's: an address, or a /64 of IPv6, of
-// which everybody has one at least. It is not valid if there is no address.
+// which everybody has one at least. All who have no address, as their proxy's unix
+// socket is not trusted to tell it, are one client, as are all who come through any
+// other proxy that is not trusted.
 func networkOf(a netip.Addr) netip.Prefix {
 	bits := 64
 	if a = a.Unmap().WithZone(""); a.Is4() {

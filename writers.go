@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 )
 
 var (
@@ -28,6 +29,8 @@ func (i *Ingest) admit(r *http.Request) error {
 		return nil
 	}
 	switch {
+	case i.Authenticated:
+		return fmt.Errorf("%w: events are taken from authenticated users; put an authentication handler before jobs_ingest", errForbidden)
 	case !isLocal(r):
 	case fromPage(r) && len(i.AllowedHosts) == 0 && !isLoopback(hostOf(r)):
 		return fmt.Errorf("%w: pages at %.80q are not taken for ones of this machine, as anybody's name may lead here; name it with allowed_hosts", errForbidden, hostOf(r))
@@ -42,13 +45,21 @@ func fromPage(r *http.Request) bool {
 	return r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
 }
 
+// forwarded are the headers by which a proxy tells that a request is not its own:
+// the standard ones, the family that Caddy, Apache, HAProxy and Traefik add, and
+// the single ones of nginx's usual configs and of content delivery networks. To
+// have one is enough, whatever it says.
+var forwarded = []string{
+	"Forwarded", "Via",
+	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Forwarded-Server",
+	"X-Real-Ip", "X-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip",
+}
+
 // isLocal reports whether a request comes from this machine, and not through
-// a proxy on it that serves strangers.
+// a proxy on it that serves strangers, as far as proxies tell.
 func isLocal(r *http.Request) bool {
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip"} {
-		if r.Header.Get(name) != "" {
-			return false
-		}
+	if slices.ContainsFunc(forwarded, func(name string) bool { return len(r.Header.Values(name)) > 0 }) {
+		return false
 	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

@@ -99,7 +99,8 @@ func (r ring) has(h head) bool {
 func (k Key) provision() (key, error) {
 	fits, known := algorithms[k.Algorithm]
 	if !known {
-		return key{}, fmt.Errorf("%q is not an algorithm; known are %s", k.Algorithm, strings.Join(algorithmNames(), ", "))
+		// It is not told: it may be the key, which stands in its place.
+		return key{}, fmt.Errorf("its algorithm is not known; before the key write one of %s", strings.Join(algorithmNames(), ", "))
 	}
 	material, err := k.material()
 	if err != nil {

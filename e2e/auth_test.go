@@ -38,6 +38,45 @@ func TestBasicAuth(t *testing.T) {
 	s.sees(t, http.StatusOK, "/jobs/hers/logs?follow=false", "Authorization", bob)
 }
 
+// TestPreflights runs the README's recipe: a browser may ask without the password
+// whether a page may send it, and nobody gets anything else without.
+func TestPreflights(t *testing.T) {
+	t.Parallel()
+	a := newPostgresApp(t)
+	s := startRecipe(t, a, recipe(t, "basic_auth", "cors https://app.example.com"))
+	a.addJobOf(t, "ann", "hers")
+	const path, ann = "/jobs/hers/logs?follow=false", "Basic YW5uOmNvcnJlY3QgaG9yc2U="
+	from := func(origin string, more ...string) []string {
+		return append([]string{"Origin", origin, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors"}, more...)
+	}
+	asks := []string{"Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "authorization"}
+	for _, c := range []struct {
+		method, origin, allowed string
+		asks                    []string
+		status                  int
+	}{
+		{http.MethodOptions, "https://app.example.com", "Accept, Authorization, Cache-Control, Last-Event-ID", asks, http.StatusNoContent},
+		{http.MethodOptions, "https://evil.org", "", asks, http.StatusOK},
+		{http.MethodOptions, "https://app.example.com", "", nil, http.StatusOK},
+		{http.MethodGet, "https://app.example.com", "", asks, http.StatusUnauthorized},
+		{http.MethodHead, "https://app.example.com", "", asks, http.StatusUnauthorized},
+		{"options", "https://app.example.com", "", asks, http.StatusUnauthorized},
+	} {
+		for _, job := range []string{"hers", "nobodys"} {
+			resp := s.open(t, c.method, s.https+"/jobs/"+job+"/logs", "", from(c.origin, c.asks...)...)
+			body, err := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			allowed := resp.Header.Get("Access-Control-Allow-Headers")
+			if err != nil || resp.StatusCode != c.status || allowed != c.allowed || len(body) > 0 {
+				t.Errorf("%s from %s %q: %v, %d, %q is allowed, %q", c.method, c.origin, c.asks, err, resp.StatusCode, allowed, body)
+			}
+		}
+	}
+	s.sees(t, http.StatusOK, path, from("https://app.example.com", "Authorization", ann)...)
+	s.sees(t, http.StatusUnauthorized, path, from("https://app.example.com")...)
+	s.sees(t, http.StatusForbidden, path, from("https://evil.org", "Authorization", ann)...)
+}
+
 // asking is the README's recipe, which asks an application.
 func asking(t *testing.T, api *api) string {
 	t.Helper()

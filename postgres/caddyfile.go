@@ -20,7 +20,7 @@ import (
 func (d *Driver) UnmarshalCaddyfile(disp *caddyfile.Dispenser) error {
 	disp.Next() // the driver's name
 	if disp.NextArg() {
-		return disp.ArgErr()
+		return disp.Err("a store has a driver and a name, and all else in its block; write the dsn there: dsn <dsn>")
 	}
 	seen := map[string]bool{}
 	for disp.NextBlock(0) {
@@ -54,7 +54,8 @@ func (d *Driver) unmarshalOption(disp *caddyfile.Dispenser, option string) error
 		return disp.Errf("unknown option %q", option)
 	}
 	if !disp.AllArgs(word) {
-		return disp.ArgErr()
+		// ArgErr would quote a part of a dsn, such as its password.
+		return disp.Errf("%s: wrong number of values; one with blanks needs quotes: %[1]s \"…\"", option)
 	}
 	if *word == "" {
 		return disp.Errf("%s has an empty value", option)
