@@ -129,6 +129,7 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
     this.lines = log.count
     this.reader.shift(shift)
     this.painter.shift(shift)
+    this.view.shift(shift)
     this.finder.forget(shift)
     this.shown.replaced(log, shift)
     this.finder.replaced()

@@ -5,7 +5,7 @@ import { BOLD, DIM, ITALIC, STRIKE, UNDERLINE, plain, spans, type Span } from '.
 import { coloursOf, type Theme } from './colours.ts'
 import { links, type Range } from './links.ts'
 import { ranks } from './event.ts'
-import { h } from './dom.ts'
+import { h, write } from './dom.ts'
 import { number as count } from './time.ts'
 
 export const LONG = 10_000 // characters that are drawn of a line, unless more is asked for
@@ -30,6 +30,8 @@ export interface Look {
 }
 
 export interface Row {
+  line: number
+  drawn: string // what is in the message
   element: HTMLElement
   number: HTMLAnchorElement
   time: HTMLElement
@@ -41,7 +43,7 @@ export function makeRow(): Row {
   const time = h('div', { class: 't', role: 'cell' })
   const message = h('div', { class: 'm', role: 'cell' })
   const element = h('div', { class: 'row', role: 'row' }, h('div', { class: 'n', role: 'rowheader' }, number), time, message)
-  return { element, number, time, message }
+  return { line: -1, drawn: '', element, number, time, message }
 }
 
 export function draw(row: Row, look: Look): void {
@@ -57,12 +59,21 @@ export function draw(row: Row, look: Look): void {
   number.dataset.n = shown || '·'
   number.href = shown ? '#L' + shown : '#'
   number.setAttribute('aria-label', shown ? 'Line ' + shown : 'A line whose number is not known yet')
-  time.textContent = look.time
+  write(time, look.time)
   time.title = look.title
   message.style.setProperty('--depth', String(look.depth))
-  message.replaceChildren(...gap(look), ...content(look))
+  fill(row, look)
   // Tab leads to what is in the line that keys are for, and passes over the others.
   for (const stop of element.querySelectorAll<HTMLElement>('[tabindex]')) stop.tabIndex = look.current ? 0 : -1
+}
+
+// What is as it was is left alone, so that selections and focus live on.
+function fill(row: Row, look: Look): void {
+  const text = look.whole ? look.text : look.text.slice(0, LONG), bare = plain(text), hits = look.matches(bare), { group } = look
+  const drawn = [look.gap, look.truncated, look.theme, look.text.length, group?.open, group?.lines, group?.took, hits, text].join()
+  if (row.drawn === drawn) return
+  row.drawn = drawn
+  row.message.replaceChildren(...gap(look), ...content(look, text, bare, hits))
 }
 
 // It comes first, so that it is seen beside a long line, too.
@@ -71,9 +82,10 @@ function gap({ gap }: Look): Node[] {
   return [h('span', { class: 'chip gap' }, gap === 'before' ? 'lines that were shown here are gone' : 'lines that were shown after this one are gone')]
 }
 
-function content(look: Look): Node[] {
-  const body = document.createDocumentFragment()
-  paint(body, look)
+function content(look: Look, text: string, bare: string, hits: Range[]): Node[] {
+  const body = document.createDocumentFragment(), all = look.text.length
+  pieces(body, spans(text), bare, links(bare), hits, look.theme)
+  if (text.length < all) body.append(h('button', { class: 'chip more', tabindex: '-1' }, `show all ${count(all)} characters`))
   if (look.truncated) body.append(h('span', { class: 'chip' }, 'truncated: the rest was too long to be read'))
   const { group } = look
   if (!group) return [body]
@@ -81,18 +93,6 @@ function content(look: Look): Node[] {
   if (group.lines === Infinity) return [button] // it goes on
   const lines = group.lines === 1 ? '1 line' : `${count(group.lines)} lines`
   return [button, h('span', { class: 'about' }, [lines, group.took].filter(Boolean).join(', '))]
-}
-
-function paint(to: ParentNode, look: Look): void {
-  let text = look.text
-  const all = text.length
-  if (all > LONG && !look.whole) text = text.slice(0, LONG)
-  const list = spans(text)
-  const bare = plain(text)
-  pieces(to, list, bare, links(bare), look.matches(bare), look.theme)
-  if (text.length < all) {
-    to.append(h('button', { class: 'chip more', tabindex: '-1' }, `show all ${count(all)} characters`))
-  }
 }
 
 // Spans, links and matches overlap as they like; between any two of their ends
