@@ -57,6 +57,7 @@ var readings = []struct {
 	{"truncated", viewTruncated, ""},
 	{"gap", viewGap, ""},
 	{"copy", viewCopy, ""},
+	{"selection", viewSelection, ""},
 	{"selection live", viewSelectionLive, ""},
 	{"groups", viewGroups, ""},
 	{"groups live", viewGroupsLive, ""},
