@@ -49,6 +49,7 @@ var readings = []struct {
 	{"keys", viewKeys, ""},
 	{"downloads", viewDownloads, ""},
 	{"search", viewSearch, ""},
+	{"search in line", viewSearchInLine, ""},
 	{"filter", viewFilter, ""},
 	{"links", viewLinks, ""},
 	{"index", viewIndex, ""},

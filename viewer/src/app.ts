@@ -205,7 +205,8 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk, Text {
     this.selected.restore()
   }
   toast(text: string): void { this.overlay.toast(text) }
-  hits(text: string, error: boolean): void { this.toolbar.showHits(text, error) }
+  expand(line: number): void { this.commands.expand(line) }
+  hits(text: string, title: string, error: boolean): void { this.toolbar.showHits(text, title, error) }
 
   // ---- lines
 

@@ -24,7 +24,7 @@ export interface Look {
   theme: Theme
   chosen: boolean
   current: boolean
-  found: boolean // the match that is looked at
+  found: number // which match in it is looked at; -1 for none
   group: { open: boolean; lines: number; took: string; failed: boolean } | null
   depth: number
 }
@@ -49,7 +49,7 @@ export function makeRow(): Row {
 export function draw(row: Row, look: Look): void {
   const { element, number, time, message } = row
   element.className = 'row ' + ranks[look.rank] + (look.chosen ? ' chosen' : '') + (look.current ? ' current' : '') +
-    (look.found ? ' found' : '') + (look.group ? ' group' : '') + (look.group?.failed ? ' failed' : '') +
+    (look.found >= 0 ? ' found' : '') + (look.group ? ' group' : '') + (look.group?.failed ? ' failed' : '') +
     (look.gap ? ' gap-' + look.gap : '')
   element.dataset.line = String(look.line)
   element.id = 'line-' + look.line
@@ -70,7 +70,7 @@ export function draw(row: Row, look: Look): void {
 // What is as it was is left alone, so that selections and focus live on.
 function fill(row: Row, look: Look): void {
   const text = look.whole ? look.text : look.text.slice(0, LONG), bare = plain(text), hits = look.matches(bare), { group } = look
-  const drawn = [look.gap, look.truncated, look.theme, look.text.length, group?.open, group?.lines, group?.took, hits, text].join()
+  const drawn = [look.gap, look.truncated, look.theme, look.text.length, group?.open, group?.lines, group?.took, hits, look.found, text].join()
   if (row.drawn === drawn) return
   row.drawn = drawn
   row.message.replaceChildren(...gap(look), ...content(look, text, bare, hits))
@@ -84,7 +84,7 @@ function gap({ gap }: Look): Node[] {
 
 function content(look: Look, text: string, bare: string, hits: Range[]): Node[] {
   const body = document.createDocumentFragment(), all = look.text.length
-  pieces(body, spans(text), bare, links(bare), hits, look.theme)
+  pieces(body, spans(text), bare, links(bare), hits, look)
   if (text.length < all) body.append(h('button', { class: 'chip more', tabindex: '-1' }, `show all ${count(all)} characters`))
   if (look.truncated) body.append(h('span', { class: 'chip' }, 'truncated: the rest was too long to be read'))
   const { group } = look
@@ -97,7 +97,7 @@ function content(look: Look, text: string, bare: string, hits: Range[]): Node[] 
 
 // Spans, links and matches overlap as they like; between any two of their ends
 // is a piece.
-function pieces(to: ParentNode, list: Span[], text: string, urls: Range[], hits: Range[], theme: Theme): void {
+function pieces(to: ParentNode, list: Span[], text: string, urls: Range[], hits: Range[], { theme, found }: Look): void {
   if (list.length === 1 && !urls.length && !hits.length) {
     to.append(styled(list[0]!, visible(text), theme))
     return
@@ -111,7 +111,7 @@ function pieces(to: ParentNode, list: Span[], text: string, urls: Range[], hits:
       const next = Math.min(end, edge(urls[u], at), edge(hits[m], at))
       if (inLink && !link) to.append((link = anchor(text.slice(...urls[u]!))))
       let node = styled(span, visible(text.slice(at, next)), theme)
-      if (inHit) node = h('mark', {}, node)
+      if (inHit) node = h('mark', { class: m === found && 'now' }, node)
       ;(inLink ? link! : to).append(node)
       at = next
     }

@@ -41,7 +41,7 @@ export class View {
   private seen = 0 // the offset of the last render
   private tall = 0 // the height of the port then
   private width = 0
-  private sideways = false // a mark in a long line is yet to be brought into view
+  private sideways = false // a mark in a long line is yet to be brought into view, downwards where it is wrapped
 
   constructor(
     private readonly port: HTMLElement,
@@ -198,9 +198,11 @@ export class View {
 
   private showMark(): void {
     this.sideways = false
-    const mark = this.wrap ? null : this.slab.querySelector('.found mark')
+    const mark = this.slab.querySelector('.now')
     if (!mark) return
-    const { left, right } = mark.getBoundingClientRect(), view = this.port.getBoundingClientRect()
+    const { left, right, top, bottom } = mark.getBoundingClientRect(), view = this.port.getBoundingClientRect()
+    if (top < view.top || bottom > view.bottom) this.go(this.scroll.top + top - view.top - view.height / 3)
+    if (this.wrap) return
     if (right > view.right - 20) this.port.scrollLeft += right - view.left - view.width * 0.6
     else if (left < view.left + 100) this.port.scrollLeft += left - view.left - view.width * 0.4
   }
