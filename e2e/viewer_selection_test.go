@@ -84,14 +84,14 @@ func viewSelection(t *testing.T, v *viewer) {
 func viewSelectionLive(t *testing.T, v *viewer) {
 	const job = "selection live"
 	v.addJob(t, job)
-	v.log(t, job, 60, "line %d")
+	v.log(t, job, 34, "line %d") // and the screen is almost full
 	v.show(t, job)
-	v.awaitLine(t, 60, "line 59")
+	v.awaitLine(t, 34, "line 33")
 	v.awaitState(t, "running", "live")
-	v.drag(t, caret(51, 1), caret(53, 6))
-	const want = "ine 50\nline 51\nline 5"
+	v.drag(t, caret(21, 1), caret(23, 6))
+	const want = "ine 20\nline 21\nline 2"
 	v.copies(t, "at first", want)
-	count := 60
+	count := 34
 	for _, e := range []entry{
 		{0, "info", "a line"},
 		{0, "error", "an error"},
@@ -108,4 +108,5 @@ func viewSelectionLive(t *testing.T, v *viewer) {
 		v.await(t, `frame().then(() => true)`)
 		v.copies(t, "after "+e.text, want)
 	}
+	v.await(t, `$('.port').scrollTop > 0`)
 }

@@ -61,6 +61,7 @@ var readings = []struct {
 	{"selection", viewSelection, ""},
 	{"selection live", viewSelectionLive, ""},
 	{"groups", viewGroups, ""},
+	{"group title", viewGroupTitle, ""},
 	{"groups live", viewGroupsLive, ""},
 	{"colours", viewColours, ""},
 	{"settings", viewSettings, ""},

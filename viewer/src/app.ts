@@ -222,8 +222,8 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk, Text {
     const target = e.target as Element, row = target.closest<HTMLElement>('.row')
     if (!row) return
     const line = Number(row.dataset.line)
-    if (target.closest('.fold')) this.reader.toggle(line)
-    else if (target.closest('.more')) this.commands.expand(line)
+    if (target.closest('.more')) this.commands.expand(line)
+    else if (target.closest('.fold') || (target.closest('.group .title') && !target.closest('a') && !this.selected.made)) this.reader.toggle(line)
     else if (target.closest('.n') && !e.ctrlKey && !e.metaKey) {
       e.preventDefault()
       this.reader.choose(line, e.shiftKey)

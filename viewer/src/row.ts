@@ -89,10 +89,12 @@ function content(look: Look, text: string, bare: string, hits: Range[]): Node[] 
   if (look.truncated) body.append(h('span', { class: 'chip' }, 'truncated: the rest was too long to be read'))
   const { group } = look
   if (!group) return [body]
-  const button = h('button', { class: 'fold', 'aria-expanded': String(group.open), tabindex: '-1' }, h('span', { class: 'title' }, body))
-  if (group.lines === Infinity) return [button] // it goes on
+  // The title is beside the button, since it may have links and buttons of its own.
+  const button = h('button', { class: 'fold', 'aria-expanded': String(group.open), 'aria-label': bare.slice(0, 200), tabindex: '-1' })
+  const title = h('span', { class: 'title' }, body)
+  if (group.lines === Infinity) return [button, title] // it goes on
   const lines = group.lines === 1 ? '1 line' : `${count(group.lines)} lines`
-  return [button, h('span', { class: 'about' }, [lines, group.took].filter(Boolean).join(', '))]
+  return [button, title, h('span', { class: 'about' }, [lines, group.took].filter(Boolean).join(', '))]
 }
 
 // Spans, links and matches overlap as they like; between any two of their ends

@@ -20,6 +20,7 @@ type Spot = readonly [node: Node, offset: number] // a place in the document
 
 export class Selected {
   private ends: Ends | null = null
+  private before: Ends | null = null // when the mouse went down
   private put: Spot[] = [] // where they were put, as far as nobody has moved them
   private readonly over = new AbortController()
 
@@ -27,15 +28,22 @@ export class Selected {
     const { signal } = this.over, { port } = of.shell
     document.addEventListener('selectionchange', this.hear, { signal })
     document.addEventListener('copy', this.copy, { signal })
-    port.addEventListener('pointerdown', (e) => { if (e.pointerType === 'mouse' && !e.shiftKey) this.put = [] }, { signal })
+    port.addEventListener('pointerdown', (e) => this.pressed(e), { signal })
   }
 
   stop(): void { this.over.abort() }
 
-  /** Whether there is a text that is selected. */
-  get some(): boolean {
+  /** Whether a text was selected since the mouse went down. What was before may be so still, when it is clicked. */
+  get made(): boolean { return this.some && !(this.before && this.ends!.every((end, i) => same(end, this.before![i]!))) }
+
+  private get some(): boolean {
     this.hear()
     return !!this.ends && !same(...this.ends)
+  }
+
+  private pressed(e: PointerEvent): void {
+    this.before = this.ends
+    if (e.pointerType === 'mouse' && !e.shiftKey) this.put = []
   }
 
   /** Lines have other indices now; NaN if they are gone. */
