@@ -63,6 +63,14 @@ test('matches in a text are found whatever was looked at before', () => {
   assert.deepEqual(src.patterns.work({ source: 'z*', flags: 'g', parts: ['aaa\naz'] }).hits, [1])
 })
 
+test('a character of a pattern is a whole one, and what is no pattern of Unicode is one without', () => {
+  const ranges = (text, line) => src.match.rangesIn(compile({ text, regex: true, cased: false }), line)
+  assert.deepEqual(ranges('emoji .', 'an emoji 😀'), [[3, 11]])
+  assert.deepEqual(ranges('[😀-😂]{2}', '😀😂😀'), [[0, 4]])
+  assert.deepEqual(ranges('\\-\\_x', 'a-_X'), [[1, 4]])
+  assert.deepEqual(src.patterns.work({ source: '^.$', flags: compile({ text: '^.$', regex: true, cased: true }).flags, parts: ['😀\nab'] }).hits, [0])
+})
+
 test('a pattern that is none says why, and one that may take for ever is not tried', async () => {
   assert.throws(() => compile({ text: '(', regex: true, cased: false }), /Unterminated group/)
   const s = await search(numbers(10, () => 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'), { text: '(a+)+$', regex: true })
