@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -71,6 +72,51 @@ func viewSearch(t *testing.T, v *viewer) {
 	if v.eval(t, &rows, "$$('.row').length"); rows > 200 {
 		t.Errorf("%s: %d rows are elements, want no more than can be seen", v.engine, rows)
 	}
+}
+
+// viewSearchInLine goes from match to match in lines that are wider than the
+// screen, and higher where they are wrapped, and longer than what is drawn at first.
+func viewSearchInLine(t *testing.T, v *viewer) {
+	const job = "search in line"
+	v.addJob(t, job)
+	wide := strings.Repeat("0123456789 ", 600)
+	v.log(t, job, 1, "a foo "+wide+"foo "+wide+"foo %d")
+	v.log(t, job, 100, "line %d")
+	v.log(t, job, 1, "the last foo %d")
+	v.show(t, job)
+	v.awaitCount(t, 102)
+	for _, wrapped := range []bool{false, true} {
+		v.press(t, "g")
+		v.search(t, "foo")
+		v.awaitMatch(t, 0, "1 of 2 lines that match; in this one it is match 1 of 3")
+		v.press(t, "Enter")
+		v.awaitMatch(t, 1, "1 of 2 lines that match; in this one it is match 2 of 3")
+		v.press(t, "Enter")
+		v.awaitMatch(t, 2, "1 of 2 lines that match; in this one it is match 3 of 3")
+		v.press(t, "Enter")
+		v.awaitMatch(t, 0, "2 of 2 lines that match")
+		v.press(t, "Escape", "N")
+		v.awaitMatch(t, 2, "1 of 2 lines that match; in this one it is match 3 of 3")
+		v.press(t, "Escape", "w")
+		v.awaitWrapping(t, !wrapped)
+	}
+}
+
+func (v *viewer) awaitWrapping(t *testing.T, on bool) {
+	t.Helper()
+	v.await(t, `$('.app').classList.contains('wrapped') === %t`, on)
+}
+
+// awaitMatch waits until a match in a line is looked at, which is in view and the
+// only one that is marked as that.
+func (v *viewer) awaitMatch(t *testing.T, nth int, title string) {
+	t.Helper()
+	v.await(t, `frame().then(() => {
+		const now = $$('.now'), at = now[0].getBoundingClientRect(), port = $('.port').getBoundingClientRect()
+		const seen = at.left >= port.left && at.right <= port.right && at.top >= port.top && at.bottom <= port.bottom
+		if (!seen || $('.hits').title !== %q) throw new Error(JSON.stringify([at, port, $('.hits').title]))
+		return now.length === 1 && [...$('.found').querySelectorAll('mark')].indexOf(now[0]) === %d
+	})`, title, nth)
 }
 
 // awaitOnlyLast switches something about a search that is under way, again and

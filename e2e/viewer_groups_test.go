@@ -111,8 +111,38 @@ func viewGroupsLive(t *testing.T, v *viewer) {
 	v.awaitTitle(t, 13, "▾Never ends")
 }
 
-// title is what is clicked to fold a group.
-func title(number int) string { return rowOf(number) + `.querySelector('.fold')` }
+// title is what is clicked to fold a group, and arrow the button before it.
+func title(number int) string { return rowOf(number) + `.querySelector('.title')` }
+func arrow(number int) string { return rowOf(number) + `.querySelector('.fold')` }
+
+// viewGroupTitle has a group whose title has a link, and is too long to be drawn:
+// what is in it is for itself, and the rest folds the group.
+func viewGroupTitle(t *testing.T, v *viewer) {
+	const job = "group title"
+	v.addJob(t, job)
+	v.enter(t, job,
+		entry{0, "info", "::group::Fetch https://example.com/ and " + strings.Repeat("more ", 3000)},
+		entry{0, "error", "it fails"}, entry{0, "info", "::endgroup::"}, entry{0, "info", "::group::Short"}, entry{0, "error", "fails"}, entry{0, "info", "::endgroup::"})
+	v.show(t, job)
+	v.awaitRows(t, []int{1, 2, 4, 5})
+	v.await(t, `$$('.fold').map((b) => [b.ariaLabel.slice(0, 9), b.ariaExpanded, b.textContent].join()).join() === 'Fetch htt,true,,Short,true,'`)
+	v.do(t, `$('.title a').addEventListener('click', (e) => { e.preventDefault(), window.followed = e.target.href })`)
+	v.click(t, `$('.title a')`)
+	v.await(t, `followed === 'https://example.com/'`)
+	v.drag(t, caret(4, 1), caret(4, 3))
+	v.copies(t, "in a title", "ho")
+	v.do(t, `$('.title .more').scrollIntoView({ inline: 'center' })`)
+	v.click(t, `$('.title .more')`)
+	v.await(t, `!$('.more') && $('.title').textContent.length === 15_031`)
+	v.do(t, `($('.port').scrollLeft = 0)`)
+	v.awaitRows(t, []int{1, 2, 4, 5}) // nothing of that folds
+	v.click(t, title(4))
+	v.awaitRows(t, []int{1, 2, 4})
+	v.click(t, arrow(1))
+	v.awaitRows(t, []int{1, 4})
+	v.click(t, arrow(4))
+	v.awaitRows(t, []int{1, 4, 5})
+}
 
 // titles are those of groups that are shown: open or not, and what is said of them.
 const titles = `$$('.row.group').map((r) => {

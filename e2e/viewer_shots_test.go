@@ -157,7 +157,7 @@ func (v *viewer) addBuild(t *testing.T, job string) {
 		add("debug", "Downloading node-v22.%d.0-linux-x64.tar.xz \x1b[90m(%d %%)\x1b[0m", i, (i+1)*16)
 	}
 	add("info", "::endgroup::")
-	add("info", "::group::npm ci")
+	add("info", "::group::npm ci, see https://example.com/docs/install")
 	add("warn", "npm warn deprecated inflight@1.0.6: This module is not supported, and leaks memory.")
 	for i := range 12 {
 		add("info", "added %d packages, see https://www.npmjs.com/package/pkg-%d", i*37, i)

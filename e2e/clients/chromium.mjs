@@ -60,6 +60,8 @@ export class Chromium {
   reload() { return this.page.reload().then(() => null) }
   click(x, y) { return this.page.mouse.click(x, y) }
   hover(x, y) { return this.page.mouse.move(x, y) }
+  down(x, y) { return this.page.mouse.move(x, y).then(() => this.page.mouse.down()) }
+  up() { return this.page.mouse.up() }
   tap(x, y) { return this.page.touchscreen.tap(x, y) }
   press(key) { return this.page.keyboard.press(key) }
   type(text) { return this.page.keyboard.type(text) }

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { readFile, writeFile } from 'node:fs/promises'
 import WebSocket from 'ws'
 
-const keys = { Escape: '\uE00C', Enter: '\uE007', Tab: '\uE004' }
+const keys = { Escape: '\uE00C', Enter: '\uE007', Tab: '\uE004', Control: '\uE009' }
 
 // Tests read what was copied; Firefox would ask its user.
 const preferences = 'user_pref("dom.events.testing.asyncClipboard", true);\n'
@@ -119,7 +119,15 @@ export class Firefox {
 
   hover(x, y) { return this.act('pointer', [{ type: 'pointerMove', x: Math.round(x), y: Math.round(y) }]) }
   reload() { return this.send('browsingContext.reload', { context: this.context, wait: 'complete' }).then(() => null) }
-  press(key) { return this.type([keys[key] ?? key]) }
+  down(x, y) { return this.act('pointer', [{ type: 'pointerMove', x: Math.round(x), y: Math.round(y) }, { type: 'pointerDown', button: 0 }]) }
+  up() { return this.act('pointer', [{ type: 'pointerUp', button: 0 }]) }
+
+  /** Presses a key, or several together as in Control+c. */
+  press(name) {
+    const all = name.split(/(?<=.)\+/).map((key) => keys[key] ?? key)
+    return this.act('key', [...all.map((value) => ({ type: 'keyDown', value })), ...all.reverse().map((value) => ({ type: 'keyUp', value }))])
+  }
+
   type(text) { return this.act('key', [...text].flatMap((value) => [{ type: 'keyDown', value }, { type: 'keyUp', value }])) }
   wheel(dy) { return this.act('wheel', [{ type: 'scroll', x: 640, y: 400, deltaX: 0, deltaY: dy }]) }
   resize(width, height) { return this.send('browsingContext.setViewport', { context: this.context, viewport: { width, height } }) }

@@ -13,6 +13,13 @@ process.on('SIGINT', () => {}) // the input ends as well, and so does the browse
 const words = `
   const root = document.querySelector('job-log')?.shadowRoot ?? document
   const $ = (s) => root.querySelector(s), $$ = (s) => [...root.querySelectorAll(s)]
+  const caret = (row, at) => {
+    const range = document.createRange(), text = document.createTreeWalker(row.querySelector('.m'), NodeFilter.SHOW_TEXT).nextNode()
+    range.setStart(text, at)
+    range.setEnd(text, at + 1)
+    const { left, top, height } = range.getBoundingClientRect()
+    return [left + 1, top + height / 2]
+  }
   const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
   const soon = () => new Promise((done) => setTimeout(done, 20))
   const until = async (holds, ms) => {
@@ -41,6 +48,9 @@ const calls = {
   click: async (element) => browser.click(...await middle(element)),
   hover: async (element) => browser.hover(...await middle(element)),
   tap: async (element) => browser.tap(...await middle(element)),
+  // The mouse goes down, moves and goes up where an expression says.
+  down: async (place) => browser.down(...await calls.eval(place)),
+  move: async (place) => browser.hover(...await calls.eval(place)),
   // What the menu of downloads has under a name.
   download: async (name) => {
     await calls.click(`$('summary')`)

@@ -11,6 +11,7 @@ import { Overlay } from './overlay.ts'
 import { Painter, type Scene } from './painter.ts'
 import { Reader, type Place } from './reader.ts'
 import { Listed } from './rows.ts'
+import { Selected, type Text } from './selected.ts'
 import * as settings from './settings.ts'
 import { shell } from './shell.ts'
 import { Shown } from './shown.ts'
@@ -31,7 +32,7 @@ export interface Host {
   changed(change: Change): void
 }
 
-export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
+export class App implements Viewer, Watcher, Ground, Scene, Place, Desk, Text {
   readonly shell = shell()
   readonly kept = settings.load()
   readonly help = help()
@@ -46,6 +47,7 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
   readonly toolbar: Toolbar
   private readonly status = new Status(() => this.feed.again())
   readonly announcer = new Announcer(this.shell.spoken)
+  readonly selected = new Selected(this)
   private readonly actions: Actions
   private readonly dark = matchMedia('(prefers-color-scheme: dark)')
   private readonly timer: number
@@ -104,6 +106,7 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
     this.feed.stop()
     this.finder.stop()
     this.view.stop()
+    this.selected.stop()
     this.actions.hide()
     this.announcer.stop()
     clearInterval(this.timer)
@@ -136,6 +139,8 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
     this.lines = log.count
     this.reader.shift(shift)
     this.painter.shift(shift)
+    this.view.shift(shift)
+    this.selected.shift(shift)
     this.finder.forget(shift)
     this.shown.replaced(log, shift)
     this.finder.replaced()
@@ -192,6 +197,7 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
   }
 
   rendered(): void {
+    this.selected.restore()
     const { following } = this.view, news = following ? 0 : this.shown.news
     this.overlay.pill(following || (news <= 0 && this.status.over), news)
     if (!this.shell.empty.hidden && this.view.count) this.showEmpty()
@@ -201,9 +207,13 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
 
   place(): number { return this.reader.line }
   bring(line: number): void { this.reader.bring(line) }
-  redraw(from = 0, to = Infinity): void { this.view.redraw(from, to) }
+  redraw(from = 0, to = Infinity): void {
+    this.view.redraw(from, to)
+    this.selected.restore()
+  }
   toast(text: string): void { this.overlay.toast(text) }
-  hits(text: string, error: boolean): void { this.toolbar.showHits(text, error) }
+  expand(line: number): void { this.commands.expand(line) }
+  hits(text: string, title: string, error: boolean): void { this.toolbar.showHits(text, title, error) }
 
   // ---- lines
 
@@ -219,8 +229,8 @@ export class App implements Viewer, Watcher, Ground, Scene, Place, Desk {
     const target = e.target as Element, row = target.closest<HTMLElement>('.row')
     if (!row) return
     const line = Number(row.dataset.line)
-    if (target.closest('.fold')) this.reader.toggle(line)
-    else if (target.closest('.more')) this.commands.expand(line)
+    if (target.closest('.more')) this.commands.expand(line)
+    else if (target.closest('.fold') || (target.closest('.group .title') && !target.closest('a') && !this.selected.made)) this.reader.toggle(line)
     else if (target.closest('.n') && !e.ctrlKey && !e.metaKey) {
       e.preventDefault()
       this.reader.choose(line, e.shiftKey)

@@ -9,6 +9,7 @@ import type { Overlay } from './overlay.ts'
 import type { Painter } from './painter.ts'
 import type { Query } from './match.ts'
 import type { Reader } from './reader.ts'
+import type { Selected } from './selected.ts'
 import type { Shell } from './shell.ts'
 import type { Shown } from './shown.ts'
 import type { Toolbar } from './toolbar.ts'
@@ -25,6 +26,7 @@ export interface Desk {
   readonly reader: Reader
   readonly painter: Painter
   readonly overlay: Overlay
+  readonly selected: Selected
   readonly toolbar: Toolbar
   readonly help: HTMLDialogElement
   /** What is shown around the lines is no longer so. */
@@ -59,10 +61,22 @@ export class Commands {
 
   /** What a key does. True if it was for us. */
   key(e: KeyboardEvent): boolean {
+    if (this.desk.help.open) return false
+    if (this.selectsAll(e)) {
+      this.desk.selected.all()
+      return true
+    }
     const action = actionOf(e)
-    if (!action || this.desk.help.open) return false
+    if (!action) return false
     this.run(action)
     return true
+  }
+
+  // In the log, and where nothing has the focus; a field's text is another.
+  private selectsAll(e: KeyboardEvent): boolean {
+    const { shell, feed } = this.desk, target = e.composedPath()[0] as Node
+    return (e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey && e.key.toLowerCase() === 'a' && feed.log.count > 0 &&
+      (target === document.body || shell.port.contains(target))
   }
 
   run = (action: Action): void => {

@@ -2,7 +2,9 @@
 // looked at.
 
 import { compile, type Query } from './match.ts'
+import { LONG } from './row.ts'
 import { number } from './time.ts'
+import { plain } from './sgr.ts'
 import { Search } from './search.ts'
 import type { Log } from './log.ts'
 import type { Range } from './links.ts'
@@ -13,13 +15,15 @@ export interface Ground {
   readonly whole: boolean // there is nothing before the log
   place(): number // the line where the reader is
   bring(line: number): void
+  expand(line: number): void // all of a long line is to be drawn
   redraw(from?: number, to?: number): void
   toast(text: string): void
-  hits(text: string, error: boolean): void
+  hits(text: string, title: string, error: boolean): void
 }
 
 export class Finder {
   match = -1 // the line that is looked at
+  nth = 0 // which match in it
   query: Query = { text: '', regex: false, cased: false }
   private search: Search | null = null
   private from = -1 // where the reader waits for the first match; -1 if nobody does
@@ -58,7 +62,7 @@ export class Finder {
     this.search = null
     this.query = query
     this.scanned = 0
-    this.ground.hits('', false)
+    this.ground.hits('', '', false)
     if (query.text !== '') this.start(query)
     this.ground.redraw()
   }
@@ -69,7 +73,7 @@ export class Finder {
       void this.search.run()
     } catch (error) {
       const reason = (error as Error).message.replace(/^Invalid regular expression: (\/.*\/\w*: )?/, '')
-      this.ground.hits(reason, true)
+      this.ground.hits(reason, reason, true)
     }
   }
 
@@ -96,14 +100,27 @@ export class Finder {
 
   private show(): void {
     const { found, failure } = this.search!
-    if (failure) return this.ground.hits(failure, true)
+    if (failure) return this.ground.hits(failure, failure, true)
     const at = this.match >= 0 && found.has(this.match) ? number(found.rowAt(this.match) + 1) + ' of ' : ''
-    this.ground.hits(found.count || !this.settled ? at + number(found.count) + (this.settled ? '' : '…') : 'none', false)
+    if (!found.count && this.settled) return this.ground.hits('none', 'no line matches', false)
+    const text = at + number(found.count) + (this.settled ? '' : '…')
+    this.ground.hits(text, text + ' lines that match' + (at && this.inLine), false)
   }
+
+  private get inLine(): string {
+    const { length } = this.matches(this.match)
+    return length > 1 ? `; in this one it is match ${number(this.nth + 1)} of ${number(length)}` : ''
+  }
+
+  private matches(line: number): Range[] { return this.ranges(line, plain(this.ground.log.text(line))) }
 
   step(by: 1 | -1): void {
     const found = this.search?.found
     if (!found?.count) return
+    if (this.match >= 0 && this.matches(this.match)[this.nth + by]) {
+      this.goTo(this.match, this.nth + by)
+      return this.show()
+    }
     const from = this.match >= 0 ? this.match : this.ground.place()
     let row = by > 0 ? found.after(from) : found.after(from - 1) - 1
     if (row >= found.count && !this.search!.done) return void (this.from = from + 1) // there may be more
@@ -111,13 +128,17 @@ export class Finder {
       row = by > 0 ? 0 : found.count - 1
       this.ground.toast(by > 0 ? 'on from the beginning' : 'on from the end')
     }
-    this.goTo(found.lineAt(row))
+    const line = found.lineAt(row)
+    this.goTo(line, by > 0 ? 0 : Math.max(0, this.matches(line).length - 1))
     this.show()
   }
 
-  private goTo(line: number): void {
+  private goTo(line: number, nth = 0): void {
     this.from = -1
     this.match = line
+    this.nth = nth
+    const text = this.ground.log.text(line), end = text.length > LONG && this.matches(line)[nth]?.[1]
+    if (end && end > plain(text.slice(0, LONG)).length) this.ground.expand(line)
     this.ground.bring(line)
   }
 }

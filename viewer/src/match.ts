@@ -9,7 +9,13 @@ export const MOST = 10_000 // characters of a line that are looked at with a pat
 /** The expression of a query. It throws, with a reason, if there is none. */
 export function compile({ text, regex, cased }: Query): RegExp {
   const source = regex ? text : text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
-  return new RegExp(source, cased ? 'g' : 'gi')
+  const flags = cased ? 'g' : 'gi'
+  if (!regex) return new RegExp(source, flags)
+  try {
+    return new RegExp(source, flags + 'u') // a character is one, even if it is two to the language
+  } catch {
+    return new RegExp(source, flags) // which takes escapes that mean nothing
+  }
 }
 
 /** The matches that are not empty. */

@@ -51,7 +51,7 @@ export class Painter implements Drawing {
       whole: this.expanded.has(line),
       matches: (bare) => finder.ranges(line, bare),
       chosen: reader.chosen.has(number),
-      current: line === reader.current, found: line === finder.match,
+      current: line === reader.current, found: line === finder.match ? finder.nth : -1,
       ...shown.look(line),
     })
   }

@@ -4,6 +4,7 @@
 import { Chosen } from './chosen.ts'
 import { copy } from './copy.ts'
 import { plain } from './sgr.ts'
+import { number } from './time.ts'
 import type { Announcer } from './announce.ts'
 import type { Feed } from './feed.ts'
 import type { Finder } from './finder.ts'
@@ -129,7 +130,13 @@ export class Reader {
 
   // ---- copies
 
-  copyLine(line: number): void { this.copy(plain(this.at.feed.log.text(line)), 'the line is copied') }
+  /** Copies a line, or all that are chosen if it is one of them. */
+  copyLine(line: number): void {
+    const { log, whole } = this.at.feed, { lines } = this.chosen, text = (n: number) => plain(log.text(n))
+    if (!whole || !lines || !this.chosen.has(line + 1)) return this.copy(text(line), 'the line is copied')
+    const from = lines.from - 1, count = Math.min(lines.to, log.count) - from
+    this.copy(Array.from({ length: count }, (_, i) => text(from + i)).join('\n'), count === 1 ? 'the line is copied' : `${number(count)} lines are copied`)
+  }
 
   copyLink(line: number): void {
     if (!this.page) return this.at.overlay.toast('only the log’s own page has links to lines')

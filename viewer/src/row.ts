@@ -5,7 +5,7 @@ import { BOLD, DIM, ITALIC, STRIKE, UNDERLINE, plain, spans, type Span } from '.
 import { coloursOf, type Theme } from './colours.ts'
 import { links, type Range } from './links.ts'
 import { ranks } from './event.ts'
-import { h } from './dom.ts'
+import { h, write } from './dom.ts'
 import { number as count } from './time.ts'
 
 export const LONG = 10_000 // characters that are drawn of a line, unless more is asked for
@@ -24,12 +24,14 @@ export interface Look {
   theme: Theme
   chosen: boolean
   current: boolean
-  found: boolean // the match that is looked at
+  found: number // which match in it is looked at; -1 for none
   group: { open: boolean; lines: number; took: string; failed: boolean } | null
   depth: number
 }
 
 export interface Row {
+  line: number
+  drawn: string // what is in the message
   element: HTMLElement
   number: HTMLAnchorElement
   time: HTMLElement
@@ -41,13 +43,13 @@ export function makeRow(): Row {
   const time = h('div', { class: 't', role: 'cell' })
   const message = h('div', { class: 'm', role: 'cell' })
   const element = h('div', { class: 'row', role: 'row' }, h('div', { class: 'n', role: 'rowheader' }, number), time, message)
-  return { element, number, time, message }
+  return { line: -1, drawn: '', element, number, time, message }
 }
 
 export function draw(row: Row, look: Look): void {
   const { element, number, time, message } = row
   element.className = 'row ' + ranks[look.rank] + (look.chosen ? ' chosen' : '') + (look.current ? ' current' : '') +
-    (look.found ? ' found' : '') + (look.group ? ' group' : '') + (look.group?.failed ? ' failed' : '') +
+    (look.found >= 0 ? ' found' : '') + (look.group ? ' group' : '') + (look.group?.failed ? ' failed' : '') +
     (look.gap ? ' gap-' + look.gap : '')
   element.dataset.line = String(look.line)
   element.id = 'line-' + look.line
@@ -57,12 +59,21 @@ export function draw(row: Row, look: Look): void {
   number.dataset.n = shown || '·'
   number.href = shown ? '#L' + shown : '#'
   number.setAttribute('aria-label', shown ? 'Line ' + shown : 'A line whose number is not known yet')
-  time.textContent = look.time
+  write(time, look.time)
   time.title = look.title
   message.style.setProperty('--depth', String(look.depth))
-  message.replaceChildren(...gap(look), ...content(look))
+  fill(row, look)
   // Tab leads to what is in the line that keys are for, and passes over the others.
   for (const stop of element.querySelectorAll<HTMLElement>('[tabindex]')) stop.tabIndex = look.current ? 0 : -1
+}
+
+// What is as it was is left alone, so that selections and focus live on.
+function fill(row: Row, look: Look): void {
+  const text = look.whole ? look.text : look.text.slice(0, LONG), bare = plain(text), hits = look.matches(bare), { group } = look
+  const drawn = [look.gap, look.truncated, look.theme, look.text.length, group?.open, group?.lines, group?.took, hits, look.found, text].join()
+  if (row.drawn === drawn) return
+  row.drawn = drawn
+  row.message.replaceChildren(...gap(look), ...content(look, text, bare, hits))
 }
 
 // It comes first, so that it is seen beside a long line, too.
@@ -71,33 +82,24 @@ function gap({ gap }: Look): Node[] {
   return [h('span', { class: 'chip gap' }, gap === 'before' ? 'lines that were shown here are gone' : 'lines that were shown after this one are gone')]
 }
 
-function content(look: Look): Node[] {
-  const body = document.createDocumentFragment()
-  paint(body, look)
+function content(look: Look, text: string, bare: string, hits: Range[]): Node[] {
+  const body = document.createDocumentFragment(), all = look.text.length
+  pieces(body, spans(text), bare, links(bare), hits, look)
+  if (text.length < all) body.append(h('button', { class: 'chip more', tabindex: '-1' }, `show all ${count(all)} characters`))
   if (look.truncated) body.append(h('span', { class: 'chip' }, 'truncated: the rest was too long to be read'))
   const { group } = look
   if (!group) return [body]
-  const button = h('button', { class: 'fold', 'aria-expanded': String(group.open), tabindex: '-1' }, h('span', { class: 'title' }, body))
-  if (group.lines === Infinity) return [button] // it goes on
+  // The title is beside the button, since it may have links and buttons of its own.
+  const button = h('button', { class: 'fold', 'aria-expanded': String(group.open), 'aria-label': bare.slice(0, 200), tabindex: '-1' })
+  const title = h('span', { class: 'title' }, body)
+  if (group.lines === Infinity) return [button, title] // it goes on
   const lines = group.lines === 1 ? '1 line' : `${count(group.lines)} lines`
-  return [button, h('span', { class: 'about' }, [lines, group.took].filter(Boolean).join(', '))]
-}
-
-function paint(to: ParentNode, look: Look): void {
-  let text = look.text
-  const all = text.length
-  if (all > LONG && !look.whole) text = text.slice(0, LONG)
-  const list = spans(text)
-  const bare = plain(text)
-  pieces(to, list, bare, links(bare), look.matches(bare), look.theme)
-  if (text.length < all) {
-    to.append(h('button', { class: 'chip more', tabindex: '-1' }, `show all ${count(all)} characters`))
-  }
+  return [button, title, h('span', { class: 'about' }, [lines, group.took].filter(Boolean).join(', '))]
 }
 
 // Spans, links and matches overlap as they like; between any two of their ends
 // is a piece.
-function pieces(to: ParentNode, list: Span[], text: string, urls: Range[], hits: Range[], theme: Theme): void {
+function pieces(to: ParentNode, list: Span[], text: string, urls: Range[], hits: Range[], { theme, found }: Look): void {
   if (list.length === 1 && !urls.length && !hits.length) {
     to.append(styled(list[0]!, visible(text), theme))
     return
@@ -111,7 +113,7 @@ function pieces(to: ParentNode, list: Span[], text: string, urls: Range[], hits:
       const next = Math.min(end, edge(urls[u], at), edge(hits[m], at))
       if (inLink && !link) to.append((link = anchor(text.slice(...urls[u]!))))
       let node = styled(span, visible(text.slice(at, next)), theme)
-      if (inHit) node = h('mark', {}, node)
+      if (inHit) node = h('mark', { class: m === found && 'now' }, node)
       ;(inLink ? link! : to).append(node)
       at = next
     }

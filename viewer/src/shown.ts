@@ -133,6 +133,12 @@ export class Shown {
     return rows.count && rows.lineAt(beside(rows, line, by))
   }
 
+  /** The lines from one to another that are rows. */
+  *between(from: number, to: number): Iterable<number> {
+    const { rows } = this, last = rows.rowAt(to)
+    for (let row = rows.rowAt(from - 1) + 1; row <= last; row++) yield rows.lineAt(row)
+  }
+
   /** Sees to it that a line is a row. True if the filter had to go. */
   uncover(line: number): boolean {
     if (this.filter?.rows.has(line)) return false

@@ -81,9 +81,9 @@ export class Toolbar {
   }
 
   /** What came of the search; an error is told at the field. */
-  showHits(text: string, error: boolean): void {
+  showHits(text: string, title: string, error: boolean): void {
     this.hits.textContent = text
-    this.hits.title = text
+    this.hits.title = title
     this.box.classList.toggle('error', error)
     this.input.setAttribute('aria-invalid', String(error))
   }

@@ -43,7 +43,7 @@ export class View {
   private seen = 0 // the offset of the last render
   private tall = 0 // the height of the port then
   private width = 0
-  private sideways = false // a mark in a long line is yet to be brought into view
+  private sideways = false // a mark in a long line is yet to be brought into view, downwards where it is wrapped
 
   constructor(
     private readonly port: HTMLElement,
@@ -74,11 +74,11 @@ export class View {
 
   /** Lines from one until another look different. */
   redraw(from: number, to: number): void {
-    this.shown.forEach((row, i) => {
-      const line = this.rows.lineAt(this.from + i)
-      if (line >= from && line < to) this.drawing.draw(row, line)
-    })
+    for (const row of this.shown) if (row.line >= from && row.line < to) this.drawing.draw(row, row.line)
   }
+
+  /** Lines have other indices now; NaN if they are gone. */
+  shift(by: number): void { for (const row of this.shown) row.line += by }
 
   /** Other rows; what the reader looks at stays where it is. */
   setRows(rows: Rows, anchor: Anchor | null): void {
@@ -207,9 +207,11 @@ export class View {
 
   private showMark(): void {
     this.sideways = false
-    const mark = this.wrap ? null : this.slab.querySelector('.found mark')
+    const mark = this.slab.querySelector('.now')
     if (!mark) return
-    const { left, right } = mark.getBoundingClientRect(), view = this.port.getBoundingClientRect()
+    const { left, right, top, bottom } = mark.getBoundingClientRect(), view = this.port.getBoundingClientRect()
+    if (top < view.top || bottom > view.bottom) this.go(this.scroll.top + top - view.top - view.height / 3)
+    if (this.wrap) return
     if (right > view.right - 20) this.port.scrollLeft += right - view.left - view.width * 0.6
     else if (left < view.left + 100) this.port.scrollLeft += left - view.left - view.width * 0.4
   }
@@ -222,28 +224,28 @@ export class View {
     this.slab.style.top = this.scroll.place(this.offset(from)) + 'px'
   }
 
-  // Rows that stay are left alone, so that selections and focus live on.
+  // Rows of lines that stay are left where they are, so that selections and focus
+  // live on; they are drawn anew only if something about them has changed.
   private show(from: number, to: number): void {
-    if (this.stale || from >= this.from + this.shown.length || to <= this.from) this.all(from, to)
-    else {
-      while (this.from < from) this.release(this.shown.shift()!), this.from++
-      while (this.from + this.shown.length > to) this.release(this.shown.pop()!)
-      while (this.from > from) this.shown.unshift(this.make(--this.from, this.shown[0]))
-      while (this.from + this.shown.length < to) this.shown.push(this.make(this.from + this.shown.length))
-    }
-  }
-
-  private all(from: number, to: number): void {
-    while (this.shown.length > to - from) this.release(this.shown.pop()!)
-    this.shown.forEach((row, i) => this.drawing.draw(row, this.rows.lineAt(from + i)))
-    while (this.shown.length < to - from) this.shown.push(this.make(from + this.shown.length))
+    const lines = Array.from({ length: to - from }, (_, i) => this.rows.lineAt(from + i)), wanted = new Set(lines)
+    const [stay, leave] = [true, false].map((on) => this.shown.filter((row) => wanted.has(row.line) === on)) as [Row[], Row[]]
+    for (const row of leave) this.release(row)
+    let next = 0
+    this.shown = lines.map((line) => {
+      const row = stay[next]
+      if (row?.line !== line) return this.make(line, row)
+      next++
+      if (this.stale) this.drawing.draw(row, line)
+      return row
+    })
     this.from = from
     this.stale = false
   }
 
-  private make(index: number, before?: Row): Row {
+  private make(line: number, before?: Row): Row {
     const row = this.pool.pop() ?? makeRow()
-    this.drawing.draw(row, this.rows.lineAt(index))
+    row.line = line
+    this.drawing.draw(row, line)
     this.slab.insertBefore(row.element, before?.element ?? null)
     return row
   }
@@ -258,9 +260,9 @@ export class View {
   private correct(): boolean {
     const top = this.scroll.top, first = this.rowAt(top), delta = top - this.offset(first)
     let wrong = false
-    this.shown.forEach(({ element }, i) => {
+    this.shown.forEach(({ element, line }, i) => {
       if (!this.heights.set(this.from + i, element.offsetHeight)) return
-      this.measured.set(this.rows.lineAt(this.from + i), element.offsetHeight)
+      this.measured.set(line, element.offsetHeight)
       wrong = true
     })
     if (!wrong) return false

@@ -63,6 +63,14 @@ test('matches in a text are found whatever was looked at before', () => {
   assert.deepEqual(src.patterns.work({ source: 'z*', flags: 'g', parts: ['aaa\naz'] }).hits, [1])
 })
 
+test('a character of a pattern is a whole one, and what is no pattern of Unicode is one without', () => {
+  const ranges = (text, line) => src.match.rangesIn(compile({ text, regex: true, cased: false }), line)
+  assert.deepEqual(ranges('emoji .', 'an emoji 😀'), [[3, 11]])
+  assert.deepEqual(ranges('[😀-😂]{2}', '😀😂😀'), [[0, 4]])
+  assert.deepEqual(ranges('\\-\\_x', 'a-_X'), [[1, 4]])
+  assert.deepEqual(src.patterns.work({ source: '^.$', flags: compile({ text: '^.$', regex: true, cased: true }).flags, parts: ['😀\nab'] }).hits, [0])
+})
+
 test('a pattern that is none says why, and one that may take for ever is not tried', async () => {
   assert.throws(() => compile({ text: '(', regex: true, cased: false }), /Unterminated group/)
   const s = await search(numbers(10, () => 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!'), { text: '(a+)+$', regex: true })
@@ -77,10 +85,12 @@ function finder(log, more = {}) {
     log, whole: true, at: 0, brought: [], told: '',
     place() { return this.at },
     bring(line) { this.brought.push(line) },
-    hits(text) {
+    hits(text, title) {
       this.told = text
+      this.title = title
       this.heard?.()
     },
+    expand(line) { this.expanded = line },
     redraw() {}, toast() {}, ...more,
   }
   const f = new src.finder.Finder(ground)
@@ -139,6 +149,21 @@ test('the next match is waited for while the search is under way', async () => {
   f.grown()
   await told('11 of 20')
   assert.equal(ground.brought.at(-1), 10)
+})
+
+test('each match in a line is stepped to, and what is not drawn of it is', async () => {
+  const texts = ['a foo', 'foo \x1b[1mFoo\x1b[0m foo', 'none', 'x'.repeat(12_000) + 'foo']
+  const { f, ground, told } = finder(numbers(4, (i) => texts[i])), at = []
+  f.find({ text: 'foo', regex: false, cased: false })
+  await told('1 of 3')
+  assert.equal(ground.title, '1 of 3 lines that match')
+  for (const by of [1, 1, 1, 1, 1, -1, -1, -1]) {
+    f.step(by)
+    at.push([f.match, f.nth])
+    if (f.match === 3) assert.equal(ground.expanded, 3)
+    else if (f.match === 1 && f.nth === 1) assert.equal(ground.title, '2 of 3 lines that match; in this one it is match 2 of 3')
+  }
+  assert.deepEqual(at, [[1, 0], [1, 1], [1, 2], [3, 0], [0, 0], [3, 0], [1, 2], [1, 1]])
 })
 
 test('a filter shows a severity and worse, and counts', () => {
