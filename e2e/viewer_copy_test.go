@@ -52,6 +52,7 @@ func viewCopy(t *testing.T, v *viewer) {
 func (v *viewer) act(t *testing.T, number int, label string) {
 	t.Helper()
 	v.hover(t, rowOf(number)+`.querySelector('.m')`)
+	v.await(t, `$('.actions') && $('.port').scrollWidth === $('.port').clientWidth`)
 	v.click(t, rowOf(number)+`.querySelector('[aria-label="`+label+`"]')`)
 }
 

@@ -35,6 +35,8 @@ export class Actions {
   configure(filtered: boolean, numbered: boolean): void {
     this.context.hidden = !filtered
     this.link.hidden = !numbered
+    // They are over the end of the line, which is not to get wider.
+    this.slab.style.setProperty('--actions', String([...this.element.children].filter((b) => !(b as HTMLElement).hidden).length))
   }
 
   private show(e: Event): void {
