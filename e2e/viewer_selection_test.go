@@ -77,6 +77,14 @@ func viewSelection(t *testing.T, v *viewer) {
 	v.copies(t, "all errors", "in it")
 	v.press(t, "/", "x", "Control+a")
 	v.copies(t, "in the field", "x")
+	// A field that is entered has the keys, though the lines are drawn before that is told.
+	v.drag(t, caret(402, 0), caret(402, 3))
+	v.do(t, `(() => {
+		$('.search input').select()
+		$('.port').dispatchEvent(new KeyboardEvent('keydown', { key: 'w', bubbles: true, composed: true }))
+	})()`)
+	v.call(t, "type", "in it")
+	v.await(t, `$('.search input').value === 'in it'`)
 }
 
 // viewSelectionLive selects a text in a log that grows: whatever comes, it is

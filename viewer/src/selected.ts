@@ -54,11 +54,16 @@ export class Selected {
 
   all(): void {
     this.ends = [{ line: 0, at: 0 }, { line: this.of.log.count - 1, at: Infinity }]
-    this.restore()
+    this.select()
   }
 
   /** Rows have come, gone or changed. */
   restore(): void {
+    this.hear() // the reader may have gone on, to a field for instance, which is not told yet
+    this.select()
+  }
+
+  private select(): void {
     if (!this.ends || !this.of.shell.slab.firstChild) return
     const [from, to] = this.wanted(this.ends), now = spots(this.root)
     if (now && equal(now[0], from) && equal(now[1], to)) return
