@@ -18,6 +18,9 @@ type Event struct {
 	Time int64
 	// Truncated is true if the store cut the message to its limit.
 	Truncated bool
+	// Unreadable is true if the store could not read the row: Message then says
+	// why, and stands in its place.
+	Unreadable bool
 }
 
 // Size is roughly what the event occupies in memory, in bytes.

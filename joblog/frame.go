@@ -95,6 +95,9 @@ func appendLog(b []byte, e *Event) []byte {
 	if e.Truncated {
 		b = append(b, `,"truncated":true`...)
 	}
+	if e.Unreadable {
+		b = append(b, `,"unreadable":true`...)
+	}
 	return append(b, "}}"...)
 }
 

@@ -50,6 +50,9 @@ type Job struct {
 	// Owner is whom the job belongs to; empty unless an owner column is
 	// configured.
 	Owner string
+	// Version differs whenever the job's row is not the row that it was: it was
+	// changed, or deleted and made again. Empty where a store cannot tell.
+	Version string
 }
 
 // Store holds events and the states of jobs. Its methods are safe for
@@ -98,6 +101,11 @@ type Query struct {
 	Last bool
 	// Limit is the largest number of rows, at most and by default PageRows.
 	Limit int
+	// Rank is the lowest rank of the rows wanted, and Since their earliest time in
+	// milliseconds since 1970, 0 for all. They save reading: a store may leave out
+	// rows that do not pass, or return them all the same.
+	Rank  Rank
+	Since int64
 }
 
 // Page is an answer to a Query.
@@ -105,6 +113,10 @@ type Page struct {
 	Events []Event
 	// More is true if the bounds of a page, and not the end of the rows, ended it.
 	More bool
+	// Passed is the id of the last row that was looked at, if that is beyond the
+	// last event (below the first one, if the query asks for the newest rows); else
+	// 0. A page whose store passed over rows may have no events though More is true.
+	Passed int64
 }
 
 // Tail follows a whole store. It is used by one goroutine at a time.
