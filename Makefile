@@ -22,7 +22,7 @@ SOAK_PACKAGES ?= ./...
 FUZZ_TIME ?= 30s
 FUZZ_PACKAGES ?= ./...
 
-.PHONY: help run build test setup lint vet viewer check fuzz bench soak screenshots clean
+.PHONY: help run build test unit setup lint vet viewer check fuzz bench soak screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,6 +34,9 @@ build: tools ## build bin/caddy with xcaddy, as users do
 	scripts/build-caddy
 
 test: setup lint vet check fuzz build ## everything: install what is needed, lint, vet, test, fuzz, build
+
+unit: postgres ## the tests of every minute: no browsers, no race detector
+	go test $$(go list ./... | grep -v -e /e2e -e /bench)
 
 lint: tools ## check style and formatting
 	$(AS_XCADDY) golangci-lint run ./...
@@ -48,8 +51,8 @@ viewer: ## build the page's files, viewer/dist, from viewer/src
 
 check: setup ## run the tests, under the race detector
 	cd viewer && node_modules/.bin/tsc --noEmit && npm test --silent
-	go test -race -timeout 20m ./...
-	go test -race -timeout 20m . ./e2e -parking off
+	go test -race -timeout 30m ./...
+	go test -race -timeout 30m . ./e2e -parking off
 
 fuzz: ## run the fuzzers of FUZZ_PACKAGES, FUZZ_TIME each
 	scripts/fuzz $(FUZZ_TIME) $(FUZZ_PACKAGES)
