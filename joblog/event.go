@@ -1,6 +1,9 @@
 package joblog
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Event is one immutable row of a job's log.
 type Event struct {
@@ -13,8 +16,8 @@ type Event struct {
 	Message string
 	// Severity is the application's word for it; empty where the row has none.
 	Severity string
-	// Time is when the event happened, in the unit the table has (seconds or
-	// milliseconds since 1970); 0 where the row has none.
+	// Time is when the event happened, in seconds or milliseconds since 1970, as
+	// the table has it (AsTime, for numbers); 0 where the row has none.
 	Time int64
 	// Truncated is true if the store cut the message to its limit.
 	Truncated bool
@@ -29,21 +32,8 @@ func (e *Event) Size() int {
 	return overhead + len(e.Job) + len(e.Message) + len(e.Severity)
 }
 
-// Millis is the event's time in milliseconds since 1970. Tables hold seconds
-// or milliseconds; a number too small to be a recent time in milliseconds is
-// taken for seconds.
+// Millis is the event's time in milliseconds since 1970.
 func (e *Event) Millis() int64 { return Millis(e.Time) }
-
-// Millis converts a time in seconds or milliseconds to milliseconds. Numbers
-// below 100,000,000,000 (the year 5138 in seconds, March 1973 in
-// milliseconds) are taken for seconds.
-func Millis(t int64) int64 {
-	const lastSeconds = 100_000_000_000
-	if t < lastSeconds {
-		return t * 1000
-	}
-	return t
-}
 
 // Rank orders severities; higher is worse.
 type Rank int8
@@ -72,6 +62,21 @@ var ranks = map[string]Rank{
 func ParseRank(severity string) (rank Rank, ok bool) {
 	rank, ok = ranks[strings.ToLower(severity)]
 	return rank, ok
+}
+
+// Words are the words, in lower case, by which to find the rows of rank r and
+// above: their severity is one of the words if listed is true, and is none of
+// them otherwise. Rows without a severity count as those with a word that nobody
+// knows, which is none of them.
+func (r Rank) Words() (words []string, listed bool) {
+	listed = r > RankInfo
+	for word, rank := range ranks {
+		if (rank >= r) == listed {
+			words = append(words, word)
+		}
+	}
+	slices.Sort(words)
+	return words, listed
 }
 
 // rankOf is the rank an event is filtered by. A word we do not know counts

@@ -14,6 +14,10 @@ const (
 	PageBytes = 1 << 20
 )
 
+// WordBytes is the length, in bytes, to which a store cuts severities and states,
+// between two characters.
+const WordBytes = 256
+
 var (
 	// ErrRewound is wrapped by Tail.Next when the store went back in time (a
 	// restore, a failover that lost commits, a truncated table): ids may be
