@@ -61,7 +61,10 @@ func (s *answers[Q, A]) join(q Q) *answer[A] {
 	one := &answer[A]{done: make(chan struct{})}
 	s.kept[q] = one
 	s.run(func() {
-		one.is, one.err = s.ask(q)
+		one.err = rescued(func() (err error) {
+			one.is, err = s.ask(q)
+			return err
+		})
 		close(one.done)
 		time.AfterFunc(fresh, func() { s.forget(q) })
 	})

@@ -17,7 +17,7 @@ func (h *hub) guard(ctx context.Context) {
 	for examined := time.Now(); ctx.Err() == nil; {
 		select {
 		case <-time.After(time.Until(examined.Add(h.tunables.Load().heartbeat))):
-			h.examine()
+			_ = rescued(func() error { h.examine(); return nil }) // which logs it
 			examined = time.Now()
 		case <-h.adopted:
 		case <-ctx.Done():

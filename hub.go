@@ -97,10 +97,10 @@ func newHub(key string, driver joblog.Driver) *hub {
 	h.life, h.end = context.WithCancel(context.Background())
 	h.store = driver.Open(h.log)
 	h.health = &health{log: h.log}
-	h.lookup = &lookup{ask: h.jobs, run: h.work.Go}
-	h.checkup = &checkup{ask: h.answers, run: h.work.Go}
+	h.lookup = &lookup{ask: h.jobs, run: h.run}
+	h.checkup = &checkup{ask: h.answers, run: h.run}
 	h.recents = newRecents(h)
-	h.shelf = &shelf{jobs: map[string][]*slot{}, run: h.work.Go, bound: defaultHistory, read: func(job string, after, upTo int64) (joblog.Page, error) {
+	h.shelf = &shelf{jobs: map[string][]*slot{}, run: h.run, bound: defaultHistory, read: func(job string, after, upTo int64) (joblog.Page, error) {
 		return h.Read(h.life, joblog.Query{Job: job, After: joblog.Cursor{N: after}, UpTo: joblog.Cursor{N: upTo}})
 	}}
 	h.meters.Store(metrics.stores.take(defaultStore))
@@ -209,7 +209,7 @@ func (h *hub) call(ctx context.Context, do func(context.Context) error) error {
 	if err == nil {
 		bounded, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
-		if err = do(bounded); ctx.Err() != nil {
+		if err = rescued(func() error { return do(bounded) }); ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if errors.Is(err, joblog.ErrUnserved) {

@@ -20,7 +20,7 @@ func (p *poller) hear(wanted bool) {
 	case wanted:
 		var ctx context.Context
 		ctx, p.listen = context.WithCancel(p.hub.life)
-		p.hub.work.Go(func() { p.hub.listen(ctx, l) })
+		p.hub.run(func() { p.hub.listen(ctx, l) })
 	default:
 		p.deafen()
 	}
@@ -38,7 +38,7 @@ func (p *poller) deafen() {
 func (h *hub) listen(ctx context.Context, l joblog.Listener) {
 	for wait := firstBackoff; ; wait = min(2*wait, longestDeafness) {
 		began := time.Now()
-		err := l.Listen(ctx, h.watching, h.hint)
+		err := rescued(func() error { return l.Listen(ctx, h.watching, h.hint) })
 		if ctx.Err() != nil || errors.Is(err, joblog.ErrUnsupported) {
 			return
 		}

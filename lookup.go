@@ -59,7 +59,10 @@ func (l *lookup) join(ask joblog.Ask) *question {
 // answer asks until there are no questions.
 func (l *lookup) answer() {
 	for q := l.take(); q != nil; q = l.take() {
-		q.jobs, q.err = l.ask(slices.Collect(maps.Keys(q.asks)))
+		q.err = rescued(func() (err error) {
+			q.jobs, err = l.ask(slices.Collect(maps.Keys(q.asks)))
+			return err
+		})
 		close(q.done)
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // lot is where the process's streams are parked, of whatever config they are.
-var lot = sync.OnceValue(func() *parking.Lot { return parking.NewLot(flushed) })
+var lot = sync.OnceValue(func() *parking.Lot { return parking.NewLot(flushed, broke) })
 
 // detached counts the streams that have left their handlers: the server that
 // is to exit does not know them.
@@ -46,7 +46,7 @@ func (v *viewer) detach() {
 	if v.stream.Live() {
 		lot().Park(v, v.stream, v.conn)
 	} else {
-		lot().Run(v)
+		lot().Run(v, v.stream, v.conn)
 	}
 }
 
@@ -67,10 +67,10 @@ func (v *viewer) Resume() {
 
 // Gone gives back what a parked stream held.
 func (v *viewer) Gone(why parking.Reason) {
+	defer detached.add(-1)
+	defer v.hub.release()
+	defer everyone.leave(v)
 	v.finish(why)
-	everyone.leave(v)
-	v.hub.release()
-	detached.add(-1)
 }
 
 // census counts, and tells when there is none left.

@@ -107,7 +107,11 @@ func (p *poller) forget() {
 func (p *poller) tick(ctx context.Context) {
 	p.started, p.woken, p.found = time.Now(), false, 0
 	p.survey()
-	more, err := p.read(ctx)
+	var more bool
+	err := rescued(func() (err error) {
+		more, err = p.read(ctx)
+		return err
+	})
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	} else if errors.Is(err, joblog.ErrRewound) {
@@ -244,7 +248,10 @@ func (p *poller) deliver(tick joblog.Tick) {
 			p.grown += tick.Events[to].Size()
 		}
 		w := p.jobs[job]
-		w.em.Append(tick.Position, p.since(), tick.Events[from:to])
+		if rescued(func() error { w.em.Append(tick.Position, p.since(), tick.Events[from:to]); return nil }) != nil {
+			p.hub.restart(w) // its viewers read what they lack from the store
+			continue
+		}
 		p.asks.rows(w)
 		p.pace = soonest
 	}

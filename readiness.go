@@ -58,8 +58,8 @@ func (c *checkup) newest() *check {
 	next := &check{began: time.Now(), done: make(chan struct{})}
 	c.last = next
 	c.run(func() {
+		defer close(next.done) // though it panics
 		next.up = c.ask()
-		close(next.done)
 	})
 	return next
 }

@@ -36,8 +36,8 @@ type recents struct {
 
 func newRecents(h *hub) *recents {
 	s := &recents{turns: make(chan struct{}, indexTurns)}
-	s.newest = answers[struct{}, []joblog.Event]{run: h.work.Go, bound: 1, ask: func(struct{}) ([]joblog.Event, error) { return h.recent() }}
-	s.shown = answers[joblog.Ask, []recentJob]{run: h.work.Go, bound: indexOwners, ask: func(whose joblog.Ask) ([]recentJob, error) {
+	s.newest = answers[struct{}, []joblog.Event]{run: h.run, bound: 1, ask: func(struct{}) ([]joblog.Event, error) { return h.recent() }}
+	s.shown = answers[joblog.Ask, []recentJob]{run: h.run, bound: indexOwners, ask: func(whose joblog.Ask) ([]recentJob, error) {
 		events, err := s.newest.get(h.life, struct{}{})
 		if err != nil {
 			return nil, err

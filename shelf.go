@@ -120,15 +120,18 @@ func (f *shelf) ahead(s *slot, upTo int64) {
 
 // load reads a slot's sheet, or what follows old.
 func (f *shelf) load(s *slot, r *reading, old *joblog.Sheet, after, upTo int64) {
-	page, err := f.read(s.job, after, upTo)
-	switch {
-	case err != nil:
-		r.err = err
-	case old != nil:
-		r.sheet = old.Extended(upTo, page)
-	default:
-		r.sheet = joblog.NewSheet(after, upTo, page)
-	}
+	r.err = rescued(func() error {
+		page, err := f.read(s.job, after, upTo)
+		switch {
+		case err != nil:
+			return err
+		case old != nil:
+			r.sheet = old.Extended(upTo, page)
+		default:
+			r.sheet = joblog.NewSheet(after, upTo, page)
+		}
+		return nil
+	})
 	close(r.done)
 	f.mu.Lock()
 	defer f.mu.Unlock()

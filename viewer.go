@@ -132,14 +132,28 @@ func (v *viewer) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	setStreamHeaders(w, v.opts.Format)
 	w.WriteHeader(http.StatusOK)
 	v.start()
-	out := v.run(ctx, head, state, err, v.replaying(v.parks(w, r)))
+	out := v.runInHandler(func() outcome { return v.run(ctx, head, state, err, v.replaying(v.parks(w, r))) })
 	v.replayed()
 	if out == parked {
 		v.detach()
 		return false, nil
 	}
 	v.finish(v.reason(out))
+	if out == broken {
+		panic(http.ErrAbortHandler) // the client must not take it for the end
+	}
 	return true, nil
+}
+
+// runInHandler calls run. What it panics with is logged here, so that the stream is
+// accounted for.
+func (v *viewer) runInHandler(run func() outcome) (out outcome) {
+	out = broken
+	_ = rescued(func() error {
+		out = run()
+		return nil
+	})
+	return out
 }
 
 // outcome is why run returned.
@@ -150,6 +164,7 @@ const (
 	hungUp                // the client is gone
 	said                  // the client was told to come again
 	parked                // there is nothing to do for now
+	broken                // serving it panicked
 )
 
 func (v *viewer) reason(out outcome) parking.Reason {
@@ -158,6 +173,8 @@ func (v *viewer) reason(out outcome) parking.Reason {
 		return parking.Complete
 	case said:
 		return v.why
+	case broken:
+		return parking.Broken
 	}
 	if e := v.ends(); e != nil && !time.Now().Before(e.at) {
 		return e.why // it was cut, as it did not take that

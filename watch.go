@@ -31,9 +31,8 @@ type pass struct {
 // It may return errStoreDown, and ctx's error.
 func (h *hub) attach(ctx context.Context, job joblog.Job) (*watched, error) {
 	h.begin.Do(func() {
-		p := &poller{hub: h}
-		h.work.Go(func() { p.run(h.life) })
-		h.work.Go(func() { h.guard(h.life) })
+		h.keep((&poller{hub: h}).run)
+		h.keep(h.guard)
 	})
 	w, p := h.enter(job)
 	h.poke()
@@ -123,15 +122,30 @@ func (h *hub) forget(w *watched) {
 func (h *hub) rewind() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for job, w := range h.watched {
-		if w.ended {
-			w.linger.Stop()
-		}
-		w.em.Rewind()
-		delete(h.watched, job)
-		h.shelf.forget(job)
+	for _, w := range h.watched {
+		h.anew(w)
 	}
-	h.live = 0
+}
+
+// restart has a job's viewers begin anew.
+func (h *hub) restart(w *watched) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.watched[w.em.Job()] == w {
+		h.anew(w)
+	}
+}
+
+// anew ends an emitter whose viewers are to begin anew. The caller holds mu.
+func (h *hub) anew(w *watched) {
+	if w.ended {
+		w.linger.Stop()
+	} else {
+		h.live--
+	}
+	w.em.Rewind()
+	delete(h.watched, w.em.Job())
+	h.shelf.forget(w.em.Job())
 	h.change()
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -107,7 +108,7 @@ func (s *keySet) refresh(age time.Duration) <-chan struct{} {
 }
 
 func (s *keySet) fetch() {
-	got, err := download(s.ctx, s.url)
+	got, err := s.download()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer close(s.fetching)
@@ -118,6 +119,17 @@ func (s *keySet) fetch() {
 		s.fail(err)
 	}
 	s.fetching = nil
+}
+
+// download fetches the keys. What panics on them is an error: they are somebody
+// else's.
+func (s *keySet) download() (d document, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("reading the keys panicked: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return download(s.ctx, s.url)
 }
 
 func (s *keySet) take(d document) {

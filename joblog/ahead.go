@@ -6,9 +6,10 @@ import "context"
 // store and the connection then work at once.
 type reading struct {
 	cancel context.CancelFunc
-	done   chan struct{} // closed when page and err are set
+	done   chan struct{} // closed when what follows is set
 	page   Page
 	err    error
+	panic  any // what the reading ended with, instead; nil if it did not
 }
 
 // readAhead begins to read what a viewer lacks who has after. Close ends it,
@@ -20,6 +21,7 @@ func (s *Stream) readAhead(ctx context.Context, after Cursor) {
 	q := Query{Job: s.em.job, After: after, UpTo: s.target}
 	go func() {
 		defer close(r.done)
+		defer func() { r.panic = recover() }()
 		r.page, r.err = s.src.Read(ctx, q)
 	}()
 }
@@ -36,6 +38,9 @@ func (s *Stream) nextPage(ctx context.Context) (Page, error) {
 		return Page{}, ctx.Err()
 	}
 	s.Close()
+	if r.panic != nil {
+		panic(r.panic) // it is this stream's, and whoever serves it knows what to do
+	}
 	return r.page, r.err
 }
 

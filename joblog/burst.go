@@ -8,11 +8,11 @@ type Burst struct {
 	sent   Cursor // of the last frame that passed the filters
 	rows   int64  // that passed them
 	chunk  []byte
-	body   []byte // within chunk
+	body   []byte // within chunk, unless that is several
 }
 
-// Chunk is the burst as one chunk of an HTTP/1.1 response; empty if no row
-// passed the filters.
+// Chunk is the burst as a part of an HTTP/1.1 response; empty if no row passed
+// the filters.
 func (b *Burst) Chunk() []byte { return b.chunk }
 
 // Rows is how many rows are in it.

@@ -21,7 +21,7 @@ type Sheet struct {
 // line is a row of a sheet.
 type line struct {
 	id, millis int64
-	end        int32 // of its frame
+	end        int // of its frame
 	rank       Rank
 }
 
@@ -55,7 +55,7 @@ func (s *Sheet) add(upTo int64, p Page) {
 		e := &p.Events[i]
 		f := newFrame(s.sse[len(s.sse):], e, Cursor{N: e.ID})
 		s.sse = append(s.sse, f.sse...) // which is where it is already, if there was room
-		s.rows = append(s.rows, line{e.ID, f.Millis, int32(len(s.sse)), f.Rank})
+		s.rows = append(s.rows, line{e.ID, f.Millis, len(s.sse), f.Rank})
 	}
 	if s.Through, s.More = upTo, p.More; p.More && len(p.Events) > 0 {
 		s.Through = s.rows[len(s.rows)-1].id
@@ -66,7 +66,7 @@ func (s *Sheet) add(upTo int64, p Page) {
 func (s *Sheet) Full() bool { return len(s.rows) >= PageRows/2 || len(s.sse) >= PageBytes/2 }
 
 // Size is how much memory the sheet takes, in bytes.
-func (s *Sheet) Size() int { return cap(s.sse) + 24*cap(s.rows) + 128 }
+func (s *Sheet) Size() int { return cap(s.sse) + 32*cap(s.rows) + 128 }
 
 // find is the index of the first row above an id.
 func (s *Sheet) find(id int64) int {
@@ -75,7 +75,7 @@ func (s *Sheet) find(id int64) int {
 
 // frames is the frames of the rows from one index up to another.
 func (s *Sheet) frames(from, to int) []byte {
-	start := int32(0)
+	start := 0
 	if from > 0 {
 		start = s.rows[from-1].end
 	}

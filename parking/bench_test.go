@@ -54,7 +54,7 @@ func BenchmarkLive(b *testing.B) {
 // read all they get.
 func parkedShard(b testing.TB, viewers int) (*shard, *group) {
 	b.Helper()
-	s := &shard{lot: NewLot(func(time.Duration) {}), wake: make(chan struct{}, 1), running: true}
+	s := &shard{lot: NewLot(func(time.Duration) {}, func(string) {}), wake: make(chan struct{}, 1), running: true}
 	if err := s.begin(); err != nil {
 		b.Fatal(err)
 	}

@@ -34,6 +34,7 @@ const (
 	Complete Reason = "complete" // all was sent
 	HungUp   Reason = "hung up"  // the client has gone
 	Stalled  Reason = "stalled"  // the guest says that the client took nothing for too long
+	Broken   Reason = "broken"   // serving it panicked
 )
 
 // Lot is where streams are parked. It has no goroutine while none is.
@@ -43,13 +44,16 @@ type Lot struct {
 	parked atomic.Int64
 	events atomic.Int64
 	passed func(time.Duration)
+	broken func(cause string)
 }
 
 // NewLot makes a lot that uses all processors. passed is called whenever all of
 // one emitter's streams in one shard were sent what it had, but those whose
 // clients take no more: with the time since when that may have been visible.
-func NewLot(passed func(delay time.Duration)) *Lot {
-	l := &Lot{passed: passed}
+// broken is called with what a stream panicked with, and its stack: that stream
+// then ends, and no other.
+func NewLot(passed func(delay time.Duration), broken func(cause string)) *Lot {
+	l := &Lot{passed: passed, broken: broken}
 	for range runtime.GOMAXPROCS(0) {
 		l.shards = append(l.shards, &shard{lot: l, wake: make(chan struct{}, 1)})
 	}
@@ -80,7 +84,12 @@ func (l *Lot) park(e *entry) {
 }
 
 // Run calls the guest's Resume in a goroutine, as after it was parked.
-func (l *Lot) Run(g Guest) { go g.Resume() }
+func (l *Lot) Run(g Guest, s *joblog.Stream, c *Conn) {
+	go func() {
+		defer l.rescue(func() { l.Abandon(g, s, c, Broken) })
+		g.Resume()
+	}()
+}
 
 // Finish ends a response and closes its connection, as soon as the client has
 // taken what is left. Gone is then called.
@@ -95,9 +104,12 @@ func (l *Lot) Finish(g Guest, s *joblog.Stream, c *Conn, why Reason) {
 // Abandon closes the connection of a response that is over, whatever is left.
 // Gone is then called.
 func (l *Lot) Abandon(g Guest, s *joblog.Stream, c *Conn, why Reason) {
-	c.close(why != HungUp)
+	c.close(why != HungUp && why != Broken)
 	s.Close()
-	go g.Gone(why)
+	go func() {
+		defer l.rescue(func() {})
+		g.Gone(why)
+	}()
 }
 
 // Sweep makes the lot call Tick of all guests soon.

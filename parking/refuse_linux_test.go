@@ -24,7 +24,7 @@ func (l leaving) Gone(why Reason) { l.why <- why }
 func TestNoDescriptors(t *testing.T) {
 	em := joblog.NewEmitter("job")
 	em.Open(joblog.Cursor{})
-	guest, lot := leaving{why: make(chan Reason, 1)}, NewLot(func(time.Duration) {})
+	guest, lot := leaving{why: make(chan Reason, 1)}, NewLot(func(time.Duration) {}, func(string) {})
 	c, client := pair(t, false)
 	stream := joblog.NewStream(empty{}, em, joblog.Options{Tail: -1})
 	for state := joblog.More; state != joblog.Idle; {

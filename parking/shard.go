@@ -71,6 +71,16 @@ func (s *shard) serve() {
 	defer ticker.Stop()
 	changes := make(chan []change)
 	go s.watch(s.watcher, changes)
+	s.work(changes, ticker.C)
+	s.watcher.close()
+	for range changes { // until watch has ended
+	}
+	s.entries, s.groups, s.passes, s.wheel, s.scratch = nil, nil, nil, wheel{}, nil
+}
+
+// work serves until nothing is parked.
+func (s *shard) work(changes <-chan []change, tick <-chan time.Time) {
+	defer s.clear()
 	for {
 		s.now = time.Now()
 		if !s.holding {
@@ -78,14 +88,10 @@ func (s *shard) serve() {
 		}
 		s.pass()
 		if len(s.entries) == 0 && len(s.passes) == 0 {
-			break
+			return
 		}
-		s.rest(changes, ticker.C)
+		s.rest(changes, tick)
 	}
-	s.watcher.close()
-	for range changes { // until watch has ended
-	}
-	s.entries, s.groups, s.passes, s.wheel, s.scratch = nil, nil, nil, wheel{}, nil
 }
 
 // watch hands on what becomes of sockets, until the watcher is closed.
@@ -162,6 +168,7 @@ func (s *shard) admit() {
 
 // add begins to serve an entry.
 func (s *shard) add(e *entry) {
+	defer s.rescue(e)
 	s.ids++
 	e.id, e.wrote = s.ids, s.now
 	e.full = len(e.conn.rest) > 0 || !e.stream.Live()
@@ -197,6 +204,7 @@ func (s *shard) notice(changes []change) {
 
 // drain sends an entry's rest, and what it missed meanwhile.
 func (s *shard) drain(e *entry) {
+	defer s.rescue(e)
 	full, err := e.conn.flush()
 	e.wrote = s.now // it took something
 	switch {
@@ -225,6 +233,7 @@ func (s *shard) block(e *entry) {
 
 // push sends an entry what it lacks, as far as that does not block.
 func (s *shard) push(e *entry) {
+	defer s.rescue(e)
 	for e.guest != nil && !e.full && !e.ending {
 		var burst *joblog.Burst
 		var ok bool
@@ -311,7 +320,8 @@ func (s *shard) end(e *entry, why Reason) {
 // resume lets an entry go with its connection.
 func (s *shard) resume(e *entry) {
 	s.watcher.remove(int32(e.conn.fd))
-	s.lot.Run(s.leave(e))
+	stream, conn := e.stream, e.conn
+	s.lot.Run(s.leave(e), stream, conn)
 }
 
 // gone lets an entry go for good.
@@ -326,7 +336,9 @@ func (s *shard) gone(e *entry, why Reason) {
 func (s *shard) leave(e *entry) Guest {
 	g := e.guest
 	delete(s.entries, int32(e.conn.fd))
-	s.part(e)
+	if e.group != nil {
+		s.part(e)
+	}
 	e.guest, e.stream, e.conn, e.group = nil, nil, nil, nil // the wheel may hold the entry for a while
 	s.lot.parked.Add(-1)
 	return g

@@ -60,6 +60,7 @@ const Parting = 2 * time.Second
 
 // call calls an entry's Tick, and sends what it says.
 func (s *shard) call(e *entry) {
+	defer s.rescue(e)
 	if e.ending {
 		s.hurry(e)
 		return
