@@ -18,7 +18,7 @@ func (s *Stream) readAhead(ctx context.Context, after Cursor) {
 	r := &reading{done: make(chan struct{})}
 	ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.coming = r
-	q := Query{Job: s.em.job, After: after, UpTo: s.target}
+	q := s.query(after)
 	go func() {
 		defer close(r.done)
 		defer func() { r.panic = recover() }()
@@ -26,11 +26,16 @@ func (s *Stream) readAhead(ctx context.Context, after Cursor) {
 	}()
 }
 
+// query asks for what a viewer lacks who has after.
+func (s *Stream) query(after Cursor) Query {
+	return Query{Job: s.em.job, After: after, UpTo: s.target, Rank: s.opts.Rank, Since: s.opts.Since}
+}
+
 // nextPage is the page that was read ahead, if one was, or is read now.
 func (s *Stream) nextPage(ctx context.Context) (Page, error) {
 	r := s.coming
 	if r == nil {
-		return s.src.Read(ctx, Query{Job: s.em.job, After: s.trail.at, UpTo: s.target})
+		return s.src.Read(ctx, s.query(s.trail.at))
 	}
 	select {
 	case <-r.done:

@@ -22,10 +22,11 @@ func (s *Stream) settled() int64 {
 }
 
 // shares reports whether what comes next is read together with others: it is
-// settled, and the viewer lacks all of it.
+// settled, and the viewer lacks all of it. Who wants but few of the rows reads
+// them alone: the store leaves out the others.
 func (s *Stream) shares() bool {
 	_, able := s.src.(Sharer)
-	return able && s.opts.Tail < 0 && len(s.page) == 0 && !s.last && len(s.trail.at.Holes) == 0 && s.trail.at.N < s.settled()
+	return able && s.opts.Tail < 0 && s.opts.Rank <= RankInfo && len(s.page) == 0 && !s.last && len(s.trail.at.Holes) == 0 && s.trail.at.N < s.settled()
 }
 
 // pullSheet appends rows of the sheet that the viewer is in.

@@ -36,7 +36,7 @@ func NewSheet(after, upTo int64, p Page) *Sheet {
 func (s *Sheet) Extended(upTo int64, p Page) *Sheet {
 	if len(p.Events) == 0 {
 		longer := *s
-		longer.Through = upTo
+		longer.reach(upTo, p)
 		return &longer
 	}
 	longer := &Sheet{After: s.After, sse: slices.Clone(s.sse), rows: slices.Clone(s.rows)}
@@ -57,8 +57,13 @@ func (s *Sheet) add(upTo int64, p Page) {
 		s.sse = append(s.sse, f.sse...) // which is where it is already, if there was room
 		s.rows = append(s.rows, line{e.ID, f.Millis, len(s.sse), f.Rank})
 	}
-	if s.Through, s.More = upTo, p.More; p.More && len(p.Events) > 0 {
-		s.Through = s.rows[len(s.rows)-1].id
+	s.reach(upTo, p)
+}
+
+// reach notes how far a page goes.
+func (s *Sheet) reach(upTo int64, p Page) {
+	if s.Through, s.More = upTo, p.More; p.More {
+		s.Through = max(p.through(), s.After)
 	}
 }
 

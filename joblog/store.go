@@ -123,6 +123,15 @@ type Page struct {
 	Passed int64
 }
 
+// through is the id up to which a page of the oldest rows goes; 0 if it has looked
+// at none.
+func (p *Page) through() int64 {
+	if n := len(p.Events); n > 0 {
+		return max(p.Events[n-1].ID, p.Passed)
+	}
+	return p.Passed
+}
+
 // Tail follows a whole store. It is used by one goroutine at a time.
 type Tail interface {
 	// Position is where the tail stands: a cursor for all jobs at once.

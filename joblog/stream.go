@@ -69,6 +69,7 @@ type Stream struct {
 	target  Cursor    // not live: how far to replay
 	sheet   *Sheet    // not live: what is shared with others; nil if there is none
 	page    []Event   // not live: read for this viewer alone and not yet pulled
+	passed  int64     // not live: id up to which the store looked after page; 0 if that is its last row
 	coming  *reading  // not live: the page after page, while page is sent; nil if there is none
 	scratch []byte    // not live: where rows are encoded
 	leg     leg       // not live: of page
@@ -102,7 +103,7 @@ func (s *Stream) replay(c Cursor) {
 	s.next = s.em.Next()
 	s.target = s.src.Position()
 	s.trail = trail{at: c, known: c.N}
-	s.live, s.last, s.page = false, false, nil
+	s.live, s.last, s.page, s.passed = false, false, nil, 0
 }
 
 // Rows is the number of rows pulled so far.
@@ -146,7 +147,7 @@ func (s *Stream) Drop() {
 	s.Close()
 	s.sheet = nil
 	if len(s.page) > 0 {
-		s.page, s.last, s.scratch = nil, false, nil
+		s.page, s.passed, s.last, s.scratch = nil, 0, false, nil
 	}
 }
 
@@ -182,6 +183,10 @@ func (s *Stream) pullPage(ctx context.Context, b []byte) ([]byte, State, error) 
 	for len(s.page) > 0 && len(b) < limit {
 		b = s.appendRow(b, &s.page[0])
 		s.page = s.page[1:]
+	}
+	if len(s.page) == 0 && s.passed > 0 {
+		s.trail.at = s.leg.after(s.passed)
+		s.passed = 0
 	}
 	if len(s.page) > 0 || !s.last {
 		return b, More, nil
@@ -220,15 +225,15 @@ func (s *Stream) readPage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.page, s.last = page.Events, !page.More
+	s.page, s.passed, s.last = page.Events, page.Passed, !page.More
 	ids := make([]int64, len(page.Events))
 	for i := range ids {
 		ids[i] = page.Events[i].ID
 	}
 	s.leg = s.trail.reach(s.target, ids)
 	s.short = s.leg.short(0) // they are made one at a time
-	if page.More && len(ids) > 0 {
-		s.readAhead(ctx, s.leg.after(ids[len(ids)-1]))
+	if through := page.through(); page.More && through > 0 {
+		s.readAhead(ctx, s.leg.after(through))
 	}
 	return nil
 }
@@ -241,7 +246,7 @@ func (s *Stream) seek(ctx context.Context) (Cursor, error) {
 		limit = min(wanted, PageRows)
 	}
 	for wanted > 0 {
-		page, err := s.src.Read(ctx, Query{Job: s.em.job, UpTo: upTo, Last: true, Limit: limit})
+		page, err := s.src.Read(ctx, Query{Job: s.em.job, UpTo: upTo, Last: true, Limit: limit, Rank: s.opts.Rank, Since: s.opts.Since})
 		if err != nil {
 			return Cursor{}, err
 		}
@@ -256,6 +261,9 @@ func (s *Stream) seek(ctx context.Context) (Cursor, error) {
 		}
 		if !page.More {
 			return Cursor{}, nil
+		}
+		if page.Passed > 0 {
+			upTo = upTo.Clip(page.Passed - 1)
 		}
 	}
 	return upTo, nil

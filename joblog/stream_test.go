@@ -86,14 +86,29 @@ func (w *world) Read(_ context.Context, q Query) (page Page, err error) {
 	if q.Limit == 0 {
 		limit = pageRows
 	}
-	page.More = len(all) > limit
 	if q.Last {
-		all = all[max(0, len(all)-limit):]
-	} else {
-		all = all[:min(len(all), limit)]
+		slices.Reverse(all)
 	}
-	page.Events = all
+	w.look(&page, all, limit, q.Rank)
+	if q.Last {
+		slices.Reverse(page.Events)
+	}
 	return page, nil
+}
+
+// look makes a page of rows. It looks at some of them only, and may leave out
+// those that are not wanted.
+func (w *world) look(page *Page, all []Event, limit int, rank Rank) {
+	most := 1 + w.luck.IntN(3*pageRows)
+	for _, e := range all {
+		if page.More = len(page.Events) == limit || most == 0; page.More {
+			return
+		}
+		most--
+		if page.Passed = e.ID; rankOf(e.Severity) >= rank || w.luck.IntN(4) == 0 {
+			page.Events, page.Passed = append(page.Events, e), 0
+		}
+	}
 }
 
 func (w *world) Position() Cursor { return w.at }

@@ -1,0 +1,80 @@
+package joblog
+
+import (
+	"context"
+	"slices"
+	"testing"
+)
+
+// sparse is a store of 100 rows, of which each page looks at ten. Only one passes
+// the filter.
+type sparse struct {
+	match   int64
+	queries []Query
+}
+
+func (s *sparse) Position() Cursor { return Cursor{N: 100} }
+
+func (s *sparse) Read(_ context.Context, q Query) (page Page, err error) {
+	s.queries = append(s.queries, q)
+	from, to := q.After.N+1, min(q.After.N+10, q.UpTo.N)
+	if page.Passed = to; q.Last {
+		from, to = max(q.UpTo.N-9, 1), q.UpTo.N
+		page.Passed = from
+	}
+	if from <= s.match && s.match <= to {
+		page.Events = []Event{{ID: s.match, Job: "a", Severity: "error"}}
+	}
+	page.More = to < q.UpTo.N && !q.Last || from > 1 && q.Last
+	return page, nil
+}
+
+// TestPassed replays logs of which pages are empty and yet not the last.
+func TestPassed(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		match int64
+		tail  int
+		asked int
+	}{
+		{"forwards", 95, -1, 10},
+		{"none", 101, -1, 10},
+		{"from the end", 5, 1, 10 + 10},
+		{"near the end", 95, 1, 1 + 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			em := NewEmitter("a")
+			em.Open(Cursor{N: 100})
+			src := &sparse{match: c.match}
+			s := NewStream(src, em, Options{Tail: c.tail, Rank: RankError})
+			defer s.Close()
+			for state := More; state != Idle; {
+				var err error
+				if _, state, err = s.Pull(t.Context(), nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if want := min(1, max(0, 101-c.match)); s.Rows() != want || len(src.queries) != c.asked {
+				t.Errorf("%d rows by %d pages, want %d by %d: %+v", s.Rows(), len(src.queries), want, c.asked, src.queries)
+			}
+			if slices.ContainsFunc(src.queries, func(q Query) bool { return q.Rank != RankError }) {
+				t.Errorf("the store is not told the rank: %+v", src.queries)
+			}
+		})
+	}
+}
+
+// TestPassedSheet extends a sheet by pages that are empty and yet not the last.
+func TestPassedSheet(t *testing.T) {
+	s := NewSheet(0, 100, Page{More: true, Passed: 10})
+	if s.Through != 10 || !s.More {
+		t.Errorf("it goes to %d, more %t", s.Through, s.More)
+	}
+	s = s.Extended(100, Page{More: true, Passed: 20, Events: []Event{{ID: 15, Job: "a"}}})
+	if s.Through != 20 || !s.More {
+		t.Errorf("then it goes to %d, more %t", s.Through, s.More)
+	}
+	if s = s.Extended(100, Page{}); s.Through != 100 || s.More {
+		t.Errorf("at last it goes to %d, more %t", s.Through, s.More)
+	}
+}
