@@ -33,8 +33,8 @@ var (
 	// ErrUnsupported is wrapped where a store lacks what a call needs; the
 	// error says what to do about it.
 	ErrUnsupported = errors.New("not supported by this store")
-	// ErrUnserved is wrapped by Jobs, Read, Newest and Recent if the store answers, but
-	// not this call: it took too long, say, or too many were made at once.
+	// ErrUnserved is wrapped by any call if the store answers, but not this
+	// call: it took too long, say, or too many were made at once.
 	// Others need not suffer for it.
 	ErrUnserved = errors.New("the store cannot serve this")
 	// ErrInvalid is wrapped where the store can never take what it was given,

@@ -21,7 +21,7 @@ const requestsTable = `CREATE TABLE caddyjobs_requests (key text PRIMARY KEY, jo
 
 // Append stores a batch in one transaction.
 func (s *Store) Append(ctx context.Context, b joblog.Batch) (ids []int64, err error) {
-	err = s.change(ctx, func(ctx context.Context, tx pgx.Tx, l *layout) error {
+	err = s.change(ctx, b.Key != "", func(ctx context.Context, tx pgx.Tx, l *layout) (err error) {
 		ids, err = l.store(ctx, tx, b)
 		return err
 	})
@@ -31,12 +31,24 @@ func (s *Store) Append(ctx context.Context, b joblog.Batch) (ids []int64, err er
 	return ids, nil
 }
 
-// change calls do in a transaction that writes.
-func (s *Store) change(ctx context.Context, do func(context.Context, pgx.Tx, *layout) error) error {
-	return s.inTurn(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
-		return refused(pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadWrite}, func(tx pgx.Tx) error {
-			return do(ctx, tx, l)
-		}))
+// change calls do in a transaction that writes. Nothing is stored before it is
+// committed, so only a connection that is lost then leaves in doubt whether it
+// was; one that may be made twice is not in doubt.
+func (s *Store) change(ctx context.Context, twice bool, do func(context.Context, pgx.Tx, *layout) error) error {
+	return s.inTurn(ctx, s.turns.writes, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
+		tx, err := pool.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadWrite})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback(ctx) }() // of no effect once it is committed
+		if err := do(ctx, tx, l); err != nil {
+			return refused(err)
+		}
+		err = tx.Commit(ctx)
+		if lost(ctx, err) && !twice && !pgconn.SafeToRetry(err) {
+			return fmt.Errorf("%w: %w", errUncertain, err)
+		}
+		return refused(err)
 	})
 }
 
@@ -139,7 +151,7 @@ func recall(ctx context.Context, tx pgx.Tx, b joblog.Batch) (ids []int64, err er
 
 // SetState stores a job's state.
 func (s *Store) SetState(ctx context.Context, job, state string) error {
-	err := s.change(ctx, func(ctx context.Context, tx pgx.Tx, l *layout) error {
+	err := s.change(ctx, false, func(ctx context.Context, tx pgx.Tx, l *layout) error {
 		id, ok := canonical(l.jobsType, job)
 		if !ok {
 			return fmt.Errorf("%w %.80q", joblog.ErrUnknownJob, job)
@@ -157,12 +169,6 @@ func (s *Store) SetState(ctx context.Context, job, state string) error {
 		return fmt.Errorf("setting a state: %w", err)
 	}
 	return nil
-}
-
-// is reports whether an error is the database's, of this code or class.
-func is(err error, code string) bool {
-	var answer *pgconn.PgError
-	return errors.As(err, &answer) && strings.HasPrefix(answer.Code, code)
 }
 
 // refused says of errors by which the tables refuse a row that trying again is

@@ -5,6 +5,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -51,12 +52,19 @@ func manyHosts(c *pgconn.Config) bool {
 	return false
 }
 
-// connections is how many connections the pool of a DSN has: one for the tail,
-// and at least one for everybody else.
+// usual is how many connections there may be, if the DSN does not say and there
+// are not more CPUs.
+const usual = 8
+
+// connections is how many there may be to the database of a DSN, but for the one
+// that listens.
 func connections(dsn string) int {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
-		return 2 // connecting will tell
+		return fewest // connecting will tell
 	}
-	return max(2, int(config.MaxConns))
+	if plain, err := pgx.ParseConfig(dsn); err == nil && plain.RuntimeParams["pool_max_conns"] == "" {
+		return max(usual, int(config.MaxConns))
+	}
+	return max(fewest, int(config.MaxConns))
 }

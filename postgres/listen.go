@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -116,13 +117,23 @@ func (s *Store) connectListener(ctx context.Context) (*pgx.Conn, error) {
 	if dsn == "" {
 		dsn = s.cfg.DSN
 	}
+	conn, err := connectTo(ctx, dsn, map[string]string{"idle_session_timeout": "0"}) // it is idle all the time
+	if is(err, "08P01") {                                                            // a pooler that takes no settings
+		conn, err = connectTo(ctx, dsn, nil)
+	}
+	return conn, err
+}
+
+func connectTo(ctx context.Context, dsn string, settings map[string]string) (*pgx.Conn, error) {
 	config, err := parseDSN(dsn, "", nil)
 	if err != nil {
 		return nil, err
 	}
-	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
-	config.ConnConfig.RuntimeParams["application_name"] = "caddyjobs listener" // even if the DSN names the store
-	return pgx.ConnectConfig(ctx, config.ConnConfig)
+	c := config.ConnConfig
+	maps.Copy(c.RuntimeParams, settings)
+	c.DefaultQueryExecMode = pgx.QueryExecModeExec
+	c.RuntimeParams["application_name"] = "caddyjobs listener" // even if the DSN names the store
+	return pgx.ConnectConfig(ctx, c)
 }
 
 // probe sends a notification, from another session, and waits for it: a pooler
@@ -130,7 +141,7 @@ func (s *Store) connectListener(ctx context.Context) (*pgx.Conn, error) {
 // whose other end is gone looks like one on which nothing happens.
 func (s *Store) probe(ctx context.Context, conn *pgx.Conn) error {
 	payload := probePrefix + rand.Text()
-	err := s.inTurn(ctx, func(ctx context.Context, pool *pgxpool.Pool, _ *layout) error {
+	err := s.inTurn(ctx, s.turns.lookups, func(ctx context.Context, pool *pgxpool.Pool, _ *layout) error {
 		_, err := pool.Exec(ctx, "SELECT pg_notify($1, $2)", s.cfg.channel(), payload)
 		return err
 	})

@@ -16,7 +16,7 @@ import (
 
 // Jobs looks up jobs in one query, which compares the owners, too.
 func (s *Store) Jobs(ctx context.Context, asks []joblog.Ask) (jobs map[joblog.Ask]joblog.Job, err error) {
-	err = s.ask(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
+	err = s.lookUp(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
 		jobs = map[joblog.Ask]joblog.Job{}
 		err := l.findJobs(ctx, pool, asks, jobs)
 		if !is(err, untranslatable) {
@@ -262,7 +262,7 @@ func trim(s string, most int) string {
 // Newest is the highest id ever given out, as far as the database tells. A
 // standby, which may lag behind others, does not.
 func (s *Store) Newest(ctx context.Context) (id int64, err error) {
-	err = s.ask(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
+	err = s.lookUp(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
 		return pool.QueryRow(ctx, l.newest).Scan(&id)
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -91,6 +92,7 @@ func TestStandbySettings(t *testing.T) {
 func TestStatementTimeout(t *testing.T) {
 	onVersions(t, func(t *testing.T, a *app) {
 		s := opened(t, with(a.dsn, "statement_timeout=100ms"))
+		fill(t, s, 5)
 		lock := a.begin(t)
 		if _, err := lock.Exec(t.Context(), `LOCK vibe_tasks, vibe_events`); err != nil {
 			t.Fatal(err)
@@ -109,8 +111,43 @@ func TestStatementTimeout(t *testing.T) {
 			},
 			"a state": func() error { return s.SetState(t.Context(), "job", "x") },
 		} {
-			if err := do(); !is(err, "57014") {
-				t.Errorf("%s: %v, want 57014", name, err)
+			if err := do(); !is(err, "57014") || !errors.Is(err, joblog.ErrUnserved) {
+				t.Errorf("%s: %v, want 57014, which is no outage", name, err)
+			}
+		}
+		if n := s.pool.Stat().NewConnsCount(); n != 5 {
+			t.Errorf("%d connections were made, want 5: those of everybody else are not to pay for it", n)
+		}
+	})
+}
+
+// TestOwnDeadline has calls that end by their own time: it is no outage, and the
+// other connections stay.
+func TestOwnDeadline(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		a.setJob(t, "job", "running")
+		s := opened(t, a.dsn)
+		tail, err := s.Tail(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fill(t, s, 5)
+		lock := a.begin(t)
+		if _, err := lock.Exec(t.Context(), `LOCK vibe_tasks, vibe_events`); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"jobs", "a page", "a row", "a tick"} {
+			fill(t, s, 5)
+			before := s.pool.Stat().NewConnsCount()
+			short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			err := everyCall(short, s, tail)[name]()
+			cancel()
+			if !errors.Is(err, joblog.ErrUnserved) {
+				t.Errorf("%s: %v, want ErrUnserved", name, err)
+			}
+			fill(t, s, 5)
+			if n := s.pool.Stat().NewConnsCount() - before; n != 1 {
+				t.Errorf("after %s %d connections were made anew, want its own", name, n)
 			}
 		}
 	})

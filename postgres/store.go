@@ -3,16 +3,12 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
@@ -47,6 +43,7 @@ type Store struct {
 	work sync.WaitGroup // calls in progress; grows under gate only
 
 	beat time.Duration // of Listen
+	idle time.Duration // from which on a connection is asked whether it lives
 
 	gate   chan struct{} // holds one token while the fields below are used
 	pool   *pgxpool.Pool
@@ -55,8 +52,7 @@ type Store struct {
 	warned map[string]bool
 	closed bool
 
-	// turns holds a token of each call that is not the tail's.
-	turns chan struct{}
+	turns turns
 
 	// shared is set once a pooler is found to share sessions between clients:
 	// nothing of ours may stay in one.
@@ -66,8 +62,8 @@ type Store struct {
 func newStore(cfg Driver, log *slog.Logger) *Store {
 	life, end := context.WithCancel(context.Background())
 	return &Store{
-		cfg: cfg, log: log, life: life, end: end, beat: listenBeat, gate: make(chan struct{}, 1),
-		turns: make(chan struct{}, connections(cfg.DSN)-1), warned: map[string]bool{},
+		cfg: cfg, log: log, life: life, end: end, beat: listenBeat, idle: sleep, gate: make(chan struct{}, 1),
+		turns: newTurns(connections(cfg.DSN)), warned: map[string]bool{},
 	}
 }
 
@@ -86,53 +82,8 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// use calls do with the connections and what is known of the tables. The
-// context it passes on ends with the store as well.
-func (s *Store) use(ctx context.Context, do func(context.Context, *pgxpool.Pool, *layout) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(s.life, cancel)()
-	pool, l, err := s.acquire(ctx)
-	if err == nil {
-		defer s.work.Done()
-		err = do(ctx, pool, l)
-		s.judge(pool, l, err)
-	}
-	if err == nil {
-		return nil
-	}
-	if s.life.Err() != nil {
-		err = errClosed
-	}
-	return fmt.Errorf("postgres: %w", err)
-}
-
-// inTurn is use for calls of which there may be many at once. All together they
-// leave one connection to the tail, which has to keep up whoever reads.
-func (s *Store) inTurn(ctx context.Context, do func(context.Context, *pgxpool.Pool, *layout) error) error {
-	select {
-	case s.turns <- struct{}{}:
-		defer func() { <-s.turns }()
-		return s.use(ctx, do)
-	case <-s.life.Done():
-		return fmt.Errorf("postgres: %w", errClosed)
-	case <-ctx.Done():
-		return fmt.Errorf("postgres: %w: all connections are in use: %w", joblog.ErrUnserved, ctx.Err())
-	}
-}
-
-// ask is inTurn for calls that read.
-func (s *Store) ask(ctx context.Context, do func(context.Context, *pgxpool.Pool, *layout) error) error {
-	return s.inTurn(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
-		err := do(ctx, pool, l)
-		if err != nil && (is(err, "53300") || !lost(err) && !errors.As(err, new(*pgconn.ConnectError))) {
-			err = fmt.Errorf("%w: %w", joblog.ErrUnserved, err) // the server lives
-		}
-		return err
-	})
-}
-
-// acquire returns the pool, of which the caller is a user until work.Done.
+// acquire returns the pool, of which the caller is a user until work.Done, unless
+// there is an error. It may return the pool that the error is of.
 func (s *Store) acquire(ctx context.Context) (*pgxpool.Pool, *layout, error) {
 	select {
 	case s.gate <- struct{}{}:
@@ -153,7 +104,7 @@ func (s *Store) acquire(ctx context.Context) (*pgxpool.Pool, *layout, error) {
 	if s.layout == nil || s.layout.doubt.Load() {
 		l, err := inspect(ctx, s.pool, &s.cfg)
 		if err != nil {
-			return nil, nil, err
+			return s.pool, nil, err
 		}
 		s.layout = l
 		s.warnOf(l)
@@ -219,38 +170,37 @@ func (s *Store) newPool() (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.MaxConns = int32(cap(s.turns) + 1)
+	// The turns bound those in use; one that dies keeps its place a while.
+	config.MaxConns = int32(2 * s.turns.connections())
 	config.ConnConfig.DefaultQueryExecMode = s.mode()
-	// The next query shows whether a connection lives; asking first would double
-	// the queries of a quiet poller.
-	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
-	return pgxpool.NewWithConfig(context.Background(), config)
+	var pool *pgxpool.Pool
+	config.ShouldPing = func(ctx context.Context, p pgxpool.ShouldPingParams) bool {
+		return p.IdleDuration >= s.idle && gone(ctx, pool, p.Conn)
+	}
+	pool, err = pgxpool.NewWithConfig(context.Background(), config)
+	return pool, err
 }
 
-// judge looks at the outcome of a call. After a lost connection the others are
-// not to be trusted; after an error of the schema the layout is not. It takes
-// no lock: Close waits for calls, and holds the gate meanwhile.
-func (s *Store) judge(pool *pgxpool.Pool, l *layout, err error) {
-	if is(err, "26000") || is(err, "42P05") { // a prepared statement of another session
-		s.share()
-	}
-	if is(err, "42") || is(err, "0A000") { // another schema than it was
-		l.doubt.Store(true)
-	}
-	if lost(err) {
-		pool.Reset()
-	}
-}
+// A connection that was idle for sleep is asked whether it lives: one that a
+// firewall has forgotten would give no answer, and no error either. Of younger
+// ones the query shows it, which spares a quiet poller half of its queries.
+const (
+	sleep    = 2 * time.Second
+	wakeWait = 2 * time.Second
+)
 
-// lost reports whether an error is of the connection or of a server that stops,
-// and not an answer, a refusal of ours, or a caller who went away.
-func lost(err error) bool {
-	if errors.Is(err, context.Canceled) {
+// gone asks a connection that was idle whether it lives. If it gives no answer,
+// it is closed, and all others that are idle are given up with it.
+func gone(ctx context.Context, pool *pgxpool.Pool, conn *pgx.Conn) bool {
+	wait, cancel := context.WithTimeout(ctx, wakeWait)
+	defer cancel()
+	if conn.Ping(wait) == nil {
 		return false
 	}
-	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) || is(err, "57P")
+	if ctx.Err() == nil {
+		pool.Reset()
+	}
+	return true // the pool asks once more, which fails now, and takes it out
 }
 
 var (

@@ -38,8 +38,11 @@ type tail struct {
 // Tail starts to follow the table from its newest visible row. What writers
 // have in progress below it is a hole.
 func (s *Store) Tail(ctx context.Context) (joblog.Tail, error) {
-	t := &tail{store: s, ends: ends{}, places: places{}, ticks: 1}
-	err := s.use(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error { return t.start(ctx, pool, l) })
+	var t *tail
+	err := s.use(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
+		t = &tail{store: s, ends: ends{}, places: places{}, ticks: 1}
+		return t.start(ctx, pool, l)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("starting to follow the table: %w", err)
 	}
