@@ -106,7 +106,7 @@ func TestInjectedRow(t *testing.T) {
 		text := strings.ReplaceAll(strings.ReplaceAll(forged, "\r\n", "\n"), "\n", brk)
 		job := "job " + url.PathEscape(brk)
 		s.rowed(t, job, text, text, state)
-		for format, lines := range map[string]int{"sse": 7, "ndjson": 2, "text": 2} {
+		for format, lines := range map[string]int{"sse": 8, "ndjson": 2, "text": 2} {
 			st := s.get(t, "/jobs/"+url.PathEscape(job)+"/logs?format="+format)
 			body := st.rest()
 			whole(t, body)

@@ -72,7 +72,7 @@ func TestParked(t *testing.T) {
 			for i, end := range []string{
 				"data: {\"type\":\"complete\",\"state\":\"completed\"}\n\n",
 				`"three","severity":"info","event_time":1234567891000}}` + "\n" + `{"type":"complete","state":"completed"}` + "\n",
-				"id: 3\ndata: {\"type\":\"complete\",\"state\":\"completed\"}\n\n", "two\nthree\n-- job completed\n",
+				"id: 3_1vtskr6\ndata: {\"type\":\"complete\",\"state\":\"completed\"}\n\n", "two\nthree\n-- job completed\n",
 			} {
 				if got := streams[i].rest(); !strings.HasSuffix(got, end) {
 					t.Errorf("stream %d ended with %q, want %q", i, got, end)

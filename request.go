@@ -136,7 +136,7 @@ func (q *request) setCursor(value string) (err error) {
 	if value == "" {
 		return nil // what a page sends that has no id yet
 	}
-	q.opts.After, err = joblog.ParseCursor(value)
+	q.opts.After, q.opts.Told, err = joblog.ParseID(value)
 	q.resumed = true
 	return err
 }
@@ -156,11 +156,11 @@ func (q *request) setHeader(value string) {
 	if value == "" {
 		return
 	}
-	after, err := joblog.ParseCursor(value)
+	after, told, err := joblog.ParseID(value)
 	if err != nil {
 		q.gap = "the Last-Event-ID is not of this server"
 	}
-	q.opts.After, q.resumed = after, err == nil
+	q.opts.After, q.opts.Told, q.resumed = after, told, err == nil
 }
 
 // accepted maps media ranges to formats.

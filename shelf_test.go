@@ -52,7 +52,7 @@ func (l *library) readAll(t *testing.T, job string, after, upTo int64) {
 	for state == joblog.More && err == nil {
 		b, state, err = s.Pull(t.Context(), b)
 	}
-	if want := min(upTo, l.rows.Load()) - after; err != nil || s.Rows() != want || strings.Count(string(b), "id: ") != int(want) {
+	if want := min(upTo, l.rows.Load()) - after; err != nil || s.Rows() != want || strings.Count(string(b), "id: ") != int(want)+1 {
 		t.Errorf("%s after %d: %d rows, want %d, %v", job, after, s.Rows(), want, err)
 	}
 }

@@ -121,11 +121,11 @@ func (v *viewer) serve(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	head = v.appendGap(head)
 	state, err := joblog.More, error(nil)
-	if v.resumed {
+	if v.opts.Told != 0 {
 		head, state, err = v.first(ctx, head)
-		if state == joblog.Ended && v.stream.Rows() == 0 {
-			w.WriteHeader(http.StatusNoContent) // EventSource then stops for good
+		if v.stream.Knew() {
 			v.leave()
+			stop(w)
 			return true, nil
 		}
 	}
@@ -230,7 +230,7 @@ func (v *viewer) begin(ctx context.Context) (err error) {
 		}
 	}
 	if v.gap != "" {
-		v.opts.After, v.resumed = joblog.Cursor{}, false
+		v.opts.After, v.opts.Told, v.resumed = joblog.Cursor{}, 0, false
 	}
 	v.stream = joblog.NewStream(v.hub, v.seat.em, v.opts)
 	v.shown.Store(v.stream)
@@ -247,8 +247,14 @@ func (v *viewer) leave() {
 	}
 }
 
+// stop answers that there is nothing more: EventSource then stops for good.
+func stop(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusNoContent)
+}
+
 // first appends to b the first that is to be sent. The head of a response to
-// a client that resumes depends on whether there is anything.
+// a client that was told the end depends on whether there is anything.
 func (v *viewer) first(ctx context.Context, b []byte) ([]byte, joblog.State, error) {
 	defer func() { metrics.events.Add(v.stream.Rows()) }()
 	for head := len(b); ; {
@@ -344,7 +350,7 @@ var ready = func() <-chan struct{} {
 // restart begins the log anew on the same connection.
 func (v *viewer) restart(ctx context.Context) (outcome, bool) {
 	v.leave()
-	v.opts.After, v.opts.Tail = joblog.Cursor{}, -1
+	v.opts.After, v.opts.Told, v.opts.Tail = joblog.Cursor{}, 0, -1
 	v.gap = "the store went back in time; the log follows as it now is"
 	for v.begin(ctx) != nil {
 		if out, goes := v.wait(v.retry()); !goes {

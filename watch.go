@@ -66,6 +66,9 @@ func (h *hub) enter(job joblog.Job) (*watched, *pass) {
 		h.change()
 	}
 	w.viewers++
+	if job.Terminal && !w.ended {
+		h.ask = append(h.ask, job.ID) // its viewer is to be told at once
+	}
 	if h.waiting == nil {
 		h.waiting = &pass{done: make(chan struct{})}
 	}

@@ -45,8 +45,13 @@ func TestCurl(t *testing.T) {
 			}
 		})
 		t.Run("past the end", func(t *testing.T) {
-			id := fmt.Sprintf("Last-Event-ID: %d", done[2].ID)
-			if got := curl(t, s.http+"/jobs/done/logs", "-w", "%{http_code}", "-H", id); got != "204" {
+			told := curl(t, s.http+"/jobs/done/logs", header("Last-Event-ID: %d", done[2].ID)...)
+			if got := essence(told); got != "retry: 2000\n\ndata: "+complete+"\n\n" {
+				t.Errorf("got %q, want the end", got)
+			}
+			_, id, _ := strings.Cut(told, "\nid: ")
+			id, _, _ = strings.Cut(id, "\n")
+			if got := curl(t, s.http+"/jobs/done/logs", "-w", "%{http_code}", "-H", "Last-Event-ID: "+id); got != "204" {
 				t.Errorf("got %q, want 204 and no body", got)
 			}
 		})

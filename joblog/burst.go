@@ -5,7 +5,6 @@ package joblog
 type Burst struct {
 	next   int64  // number of the frame after it
 	latest Cursor // of its last frame
-	sent   Cursor // of the last frame that passed the filters
 	rows   int64  // that passed them
 	chunk  []byte
 	body   []byte // within chunk, unless that is several
@@ -75,7 +74,6 @@ func (e *Emitter) burst(w want) *Burst {
 		b.latest = f.Cursor
 		if opts.wants(f.Rank, f.Millis) {
 			b.rows++
-			b.sent = f.Cursor
 			buf = w.format.AppendFrame(buf, f)
 		}
 		return true
@@ -111,9 +109,6 @@ func (s *Stream) Shared(bursts *Bursts) (b *Burst, ok bool) {
 	}
 	s.next, s.latest = b.next, b.latest
 	s.rows += b.rows
-	if b.rows > 0 {
-		s.sent = b.sent
-	}
 	s.show()
 	return b, true
 }

@@ -71,6 +71,26 @@ func TestCursorModel(t *testing.T) {
 	}
 }
 
+// TestParseID reads ids: a cursor, and the mark of the end that was told.
+func TestParseID(t *testing.T) {
+	for text, want := range map[string]Mark{
+		"0": 0, "7~1": 0, "0_1": 1, "7_1z141z3": 1<<32 - 1, "1042~3-k.2_" + string(MarkOf("completed").Append(nil)[1:]): MarkOf("completed"),
+	} {
+		head, _, _ := strings.Cut(text, "_")
+		if c, m, err := ParseID(text); err != nil || m != want || c.String() != head {
+			t.Errorf("%q is %v with %d, %v, want the mark %d", text, c, m, err, want)
+		}
+	}
+	for _, text := range []string{"_1", "7_", "7_0", "7_01", "7_1_1", "7_1z141z4", "7_-1", "7_A", "7_1~1", "7~_1", "7_1 ", "7_1\n"} {
+		if c, m, err := ParseID(text); !errors.Is(err, ErrCursor) {
+			t.Errorf("%q is %v with %d, %v, want ErrCursor", text, c, m, err)
+		}
+	}
+	if MarkOf("") == 0 || MarkOf("failed") == MarkOf("completed") {
+		t.Error("the marks of two ends are the same, or none")
+	}
+}
+
 // TestCursorShort makes cursors shorter that are too long: they then cover
 // less, never more, and no less than needed.
 func TestCursorShort(t *testing.T) {
@@ -129,10 +149,10 @@ func TestParseCursor(t *testing.T) {
 	}
 }
 
-// FuzzParseCursor reads any text. What is a cursor is written as it was, and
-// says the same of each id as its text does; what is made of two says what both
-// did.
-func FuzzParseCursor(f *testing.F) {
+// FuzzParseID reads any text. What is an id is written as it was, and its cursor
+// says the same of each row's id as its text does; what is made of two says what
+// both did.
+func FuzzParseID(f *testing.F) {
 	const newest = "9223372036854775807"
 	for _, texts := range [][2]string{
 		{"0", "7"},
@@ -144,12 +164,18 @@ func FuzzParseCursor(f *testing.F) {
 		{"x~", "1~1"},
 		{"100~2-2-2-2.3-2", "100~3-3.2-9"},
 		{"7~\u0661", "7 "},
+		{"0_1", "7~1_1z141z3"},
+		{"7_1_1", "7_01"},
+		{"7_", "7_1z141z4"},
 	} {
 		f.Add(texts[0], texts[1], int64(3))
 	}
 	charset := regexp.MustCompile(`^[0-9A-Za-z._~-]+$`)
 	f.Fuzz(func(t *testing.T, text, other string, id int64) {
-		c, err := ParseCursor(text)
+		c, mark, err := ParseID(text)
+		if plain, failed := ParseCursor(text); failed == nil && (err != nil || mark != 0 || !plain.equal(c)) {
+			t.Fatalf("the cursor %q is as an id %v with %d, %v", text, c, mark, err)
+		}
 		if err != nil {
 			if !errors.Is(err, ErrCursor) || strings.ContainsFunc(err.Error(), unicode.IsControl) || len(err.Error()) > 300 {
 				t.Fatal(err)
@@ -157,12 +183,12 @@ func FuzzParseCursor(f *testing.F) {
 			return
 		}
 		sound(t, c)
-		if c.String() != text || len(text) > maxCursorLen || !charset.MatchString(text) {
+		if string(mark.Append(c.Append(nil))) != text || len(text) > maxCursorLen+8 || !charset.MatchString(text) {
 			t.Fatalf("%q is written %q", text, c)
 		}
-		sent := string(appendID(nil, c))
-		short, err := ParseCursor(strings.TrimSuffix(strings.TrimPrefix(sent, "id: "), "\n"))
-		if err != nil || len(short.String()) > maxSentCursor {
+		sent := string(appendID(nil, c, mark))
+		short, again, err := ParseID(strings.TrimSuffix(strings.TrimPrefix(sent, "id: "), "\n"))
+		if err != nil || again != mark || len(short.String()) > maxSentCursor {
 			t.Fatalf("%q is sent as %q: %v", text, sent, err)
 		}
 		d, err := ParseCursor(other)

@@ -44,19 +44,15 @@ func (f Format) AppendRetry(b []byte, wait time.Duration) []byte {
 	return append(strconv.AppendInt(b, wait.Milliseconds(), 10), "\n\n"...)
 }
 
-// AppendEnd appends the terminal event. If sent differs from c, a client that
-// reconnects would be given rows again that it does not want: the event then
-// carries c as its id.
-func (f Format) AppendEnd(b []byte, state string, c, sent Cursor) []byte {
+// AppendEnd appends the terminal event. Its id says that the client has c, and
+// that it was told this end.
+func (f Format) AppendEnd(b []byte, state string, c Cursor) []byte {
 	if f == Text {
 		b = append(b, "-- job "...)
 		return append(appendPlain(b, state), '\n')
 	}
-	if f == SSE && !c.equal(sent) {
-		b = appendID(b, c)
-	}
 	if f == SSE {
-		b = append(b, "data: "...)
+		b = append(appendID(b, c, MarkOf(state)), "data: "...)
 	}
 	b = append(b, `{"type":"complete","state":`...)
 	b = append(appendString(b, state), "}\n"...)
@@ -89,7 +85,7 @@ func (f Format) AppendNotice(b []byte, what, reason string, c *Cursor) []byte {
 	b = append(b, "event: "...)
 	b = append(append(b, what...), '\n')
 	if c != nil {
-		b = appendID(b, *c)
+		b = appendID(b, *c, 0)
 	}
 	b = append(b, "data: "...)
 	return append(appendReason(b, "", reason), "\n\n"...)

@@ -19,18 +19,17 @@ func TestGolden(t *testing.T) {
 	}{
 		{SSE.AppendFrame(nil, &f), "id: 1\n" + `data: {"log":{"event_id":1,"task_id":"abc123","event_message":"Task queued","severity":"info","event_time":1234567890}}` + "\n\n"},
 		{SSE.AppendFrame(nil, &bare), "id: 2~1\n" + `data: {"log":{"event_id":2,"task_id":"a","event_message":"","severity":null,"event_time":null,"truncated":true}}` + "\n\n"},
-		{SSE.AppendEnd(nil, "completed", Cursor{N: 1}, Cursor{N: 1}), `data: {"type":"complete","state":"completed"}` + "\n\n"},
-		{SSE.AppendEnd(nil, "completed", Cursor{N: 9}, Cursor{N: 1}), "id: 9\n" + `data: {"type":"complete","state":"completed"}` + "\n\n"},
+		{SSE.AppendEnd(nil, "completed", Cursor{N: 9}), "id: 9_1vtskr6\n" + `data: {"type":"complete","state":"completed"}` + "\n\n"},
 		{SSE.AppendRetry(nil, 2e9), "retry: 2000\n\n"},
 		{SSE.AppendComment(nil, ""), ":\n"},
 		{SSE.AppendComment(nil, "waiting"), ": waiting\n"},
 		{SSE.AppendNotice(nil, Gap, "why", new(Cursor)), "event: gap\nid: 0\ndata: {\"reason\":\"why\"}\n\n"},
 		{NDJSON.AppendFrame(nil, &f), `{"log":{"event_id":1,"task_id":"abc123","event_message":"Task queued","severity":"info","event_time":1234567890}}` + "\n"},
-		{NDJSON.AppendEnd(nil, "failed", Cursor{}, Cursor{}), `{"type":"complete","state":"failed"}` + "\n"},
+		{NDJSON.AppendEnd(nil, "failed", Cursor{}), `{"type":"complete","state":"failed"}` + "\n"},
 		{NDJSON.AppendNotice(nil, Bye, "", nil), `{"type":"bye"}` + "\n"},
 		{NDJSON.AppendNotice(nil, CaughtUp, "", nil), ""},
 		{Text.AppendFrame(nil, &f), "Task queued\n"},
-		{Text.AppendEnd(nil, "failed", Cursor{}, Cursor{}), "-- job failed\n"},
+		{Text.AppendEnd(nil, "failed", Cursor{}), "-- job failed\n"},
 		{Text.AppendNotice(nil, Gap, "why", nil), "-- gap: why\n"},
 	} {
 		if string(c.got) != c.want {
@@ -62,7 +61,7 @@ func FuzzText(f *testing.F) {
 		frame := NewFrame(&Event{ID: 1, Message: text}, Cursor{N: 1})
 		for line, start := range map[string]string{
 			string(Text.AppendFrame(nil, &frame)):                        "",
-			string(Text.AppendEnd(nil, text, Cursor{N: 1}, Cursor{})):    "-- job ",
+			string(Text.AppendEnd(nil, text, Cursor{N: 1})):              "-- job ",
 			string(Text.AppendNotice(nil, Gap, "why: "+text, &Cursor{})): "-- gap: why: ",
 		} {
 			got, whole := strings.CutSuffix(line, "\n")

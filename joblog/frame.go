@@ -31,7 +31,7 @@ func NewFrame(e *Event, c Cursor) Frame {
 
 // newFrame encodes an event into b.
 func newFrame(b []byte, e *Event, c Cursor) Frame {
-	b = appendID(b, c)
+	b = appendID(b, c, 0)
 	b = append(b, "data: "...)
 	start := len(b)
 	b = appendLog(b, e)
@@ -44,7 +44,7 @@ func (f *Frame) at(c Cursor) *Frame {
 	const data = len("data: ")
 	g := *f
 	g.Cursor = c
-	g.sse = append(appendID(nil, c), f.sse[f.json-data:]...)
+	g.sse = append(appendID(nil, c, 0), f.sse[f.json-data:]...)
 	g.json = len(g.sse) - (len(f.sse) - f.json)
 	return &g
 }
@@ -62,13 +62,13 @@ func (f *Frame) size() int {
 	return overhead + cap(f.sse) + 16*f.holes
 }
 
-func appendID(b []byte, c Cursor) []byte {
+func appendID(b []byte, c Cursor, m Mark) []byte {
 	b = append(b, "id: "...)
 	start := len(b)
 	if b = c.Append(b); len(b)-start > maxSentCursor {
 		b = c.short().Append(b[:start])
 	}
-	return append(b, '\n')
+	return append(m.Append(b), '\n')
 }
 
 // appendLog writes the object that pages have parsed since the first version:

@@ -137,16 +137,9 @@ func (s *script) play(plot string, e Event, state, reason string) {
 			s.expect(c.String(), Gap, why)
 			s.write(SSE.AppendNotice(nil, Gap, reason, &c))
 		case 5:
-			id := c.String()
-			if plot[i]&16 > 0 {
-				id = ""
-			}
+			id := string(MarkOf(state).Append(c.Append(nil)))
 			s.expect(id, "", object{"type": "complete", "state": string([]rune(state))})
-			sent := Cursor{}
-			if id == "" {
-				sent = c
-			}
-			s.write(SSE.AppendEnd(nil, state, c, sent))
+			s.write(SSE.AppendEnd(nil, state, c))
 		default:
 			e.ID, e.Truncated = c.N, plot[i]&16 > 0
 			s.event(&e, c)

@@ -66,14 +66,12 @@ func (s *Stream) appendLines(b []byte, from, to int) []byte {
 	}
 	if s.opts.Format == SSE && s.opts.Rank == 0 && s.opts.Since == 0 {
 		s.rows += int64(to - from)
-		s.sent = Cursor{N: s.sheet.rows[to-1].id}
 		return append(b, s.sheet.frames(from, to)...)
 	}
 	for i := from; i < to; i++ {
 		if r := &s.sheet.rows[i]; s.opts.wants(r.rank, r.millis) {
 			f := s.sheet.frame(i)
 			s.rows++
-			s.sent = f.Cursor
 			b = s.opts.Format.AppendFrame(b, &f)
 		}
 	}

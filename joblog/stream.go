@@ -27,6 +27,8 @@ type Options struct {
 	Format Format
 	// After is what the viewer has.
 	After Cursor
+	// Told is of the end that the viewer has shown it was told; 0 if it was told none.
+	Told Mark
 	// Tail is how many of the newest rows are wanted of what a viewer lacks when
 	// it comes; all if it is negative. It overrides After.
 	Tail int
@@ -77,10 +79,11 @@ type Stream struct {
 	last    bool      // not live: page is the last one up to target
 	latest  Cursor    // live: of the last frame passed
 	ahead   bool      // live: the viewer may have rows that frames' cursors do not cover
-	sent    Cursor    // the last one that went out as an id
 	rows    int64     // rows pulled
 	since   time.Time // of the first row of the last Pull; zero if it was replayed, or there was none
 	told    bool      // the viewer knows that it has caught up
+	begun   bool      // something was pulled
+	knew    bool      // the viewer had all, the end included
 
 	// For others to look at, as of the last Pull: rows, and next, -1 while the
 	// stream is not live.
@@ -90,7 +93,7 @@ type Stream struct {
 // NewStream makes the stream of a viewer of em's job, which must be open. It is
 // to be closed.
 func NewStream(src Source, em *Emitter, opts Options) *Stream {
-	s := &Stream{src: src, em: em, opts: opts, sent: opts.After}
+	s := &Stream{src: src, em: em, opts: opts}
 	s.replay(opts.After)
 	s.show()
 	return s
@@ -158,17 +161,25 @@ func (s *Stream) Wake() <-chan struct{} { return s.em.Wait(s.next) }
 // Pull appends what comes next to b, at least a frame and about a chunk at
 // most. If it fails, b has what came before the failure and Pull may be called
 // again.
-func (s *Stream) Pull(ctx context.Context, b []byte) ([]byte, State, error) {
+func (s *Stream) Pull(ctx context.Context, b []byte) (_ []byte, state State, err error) {
 	defer s.show()
 	s.since = time.Time{}
 	if end, ok := s.em.Ending(); ok && end.Rewound {
 		return b, Rewound, nil
 	}
-	if !s.live {
-		return s.pullPage(ctx, b)
+	before := len(b)
+	if s.live {
+		b, state, err = s.pullRing(b)
+	} else {
+		b, state, err = s.pullPage(ctx, b)
 	}
-	return s.pullRing(b)
+	s.begun = s.begun || len(b) > before
+	return b, state, err
 }
+
+// Knew reports, after a Pull that returned Ended, that the viewer had shown that
+// it has all that it wants of the log, and was told this end: nothing was pulled.
+func (s *Stream) Knew() bool { return s.knew }
 
 func (s *Stream) pullPage(ctx context.Context, b []byte) ([]byte, State, error) {
 	if s.shares() {
@@ -207,7 +218,6 @@ func (s *Stream) appendRow(b []byte, e *Event) []byte {
 	f := newFrame(s.scratch[:0], e, c) // nobody shares it
 	s.scratch = f.sse
 	s.rows++
-	s.sent = c
 	return s.opts.Format.AppendFrame(b, &f)
 }
 
@@ -304,7 +314,6 @@ func (s *Stream) appendFrame(b []byte, f *Frame) []byte {
 		s.since = s.em.born.Add(f.since)
 	}
 	s.rows++
-	s.sent = f.Cursor
 	return s.opts.Format.AppendFrame(b, f)
 }
 
@@ -325,8 +334,10 @@ func (s *Stream) rest(b []byte) ([]byte, State, error) {
 		if s.next < s.em.Next() {
 			return b, More, nil // appended since the ring was looked at
 		}
-		c := s.have().Union(end.Cursor)
-		return s.opts.Format.AppendEnd(b, end.State, c, s.sent), Ended, nil
+		if s.knew = !s.begun && !s.told && s.opts.Told == MarkOf(end.State); s.knew {
+			return b, Ended, nil
+		}
+		return s.opts.Format.AppendEnd(b, end.State, s.have().Union(end.Cursor)), Ended, nil
 	}
 	if s.opts.Once {
 		return b, Ended, nil
@@ -334,7 +345,6 @@ func (s *Stream) rest(b []byte) ([]byte, State, error) {
 	if !s.told {
 		s.told = true
 		c := s.have()
-		s.sent = c
 		b = s.opts.Format.AppendNotice(b, CaughtUp, "", &c)
 	}
 	return b, Idle, nil

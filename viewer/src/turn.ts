@@ -1,7 +1,6 @@
 // Where a job is of which its stream does not tell: that does so when it begins,
-// and at the end. It does not tell how a job that waits is getting on, that one
-// which ran does something else or waits again, nor how one ended while the page
-// was away.
+// and at the end. It does not tell how a job that waits is getting on, nor that one
+// which ran does something else or waits again.
 
 import { moodOf } from './status.ts'
 import { Stream, type Options, type Sink, type State } from './stream.ts'
@@ -43,7 +42,7 @@ export class Turn {
     else this.ask(true)
   }
 
-  /** The job has ended, and how is not told. */
+  /** The job has ended, and how is not told again. */
   ended(): void { this.ask() }
 
   /** Asks no more, until the state is told. */
