@@ -56,7 +56,7 @@ func (c cors) admit(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// preflight answers a browser that asks whether it may ask. It returns false if
+// preflight sets the headers of the answer to a browser that asks whether it may ask. It returns false if
 // the request is none of that kind, or of a foreign origin.
 func (c cors) preflight(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" || !c.admit(w, r) {
@@ -65,7 +65,6 @@ func (c cors) preflight(w http.ResponseWriter, r *http.Request) bool {
 	w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD")
 	w.Header().Set("Access-Control-Allow-Headers", "Accept, Authorization, Cache-Control, Last-Event-ID")
 	w.Header().Set("Access-Control-Max-Age", preflightAge)
-	w.WriteHeader(http.StatusNoContent)
 	return true
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // When many streams are to end, they end one after the other, so that their
@@ -24,6 +25,21 @@ func spread(streams int, within time.Duration) time.Duration {
 
 // exiting is begun once, when the process is to exit.
 var exiting sync.Once
+
+// onShutdown has the requests and streams of a handler's server end when it is to
+// exit. With the default grace period a server waits for its last request for
+// ever, and tells nobody but whom it calls then.
+func onShutdown(ctx caddy.Context) {
+	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !ok {
+		return
+	}
+	within := defaultDrainTimeout
+	if loaded, err := ctx.AppIfConfigured("jobs"); err == nil {
+		within = time.Duration(loaded.(*App).DrainTimeout)
+	}
+	server.RegisterOnShutdown(func() { shutDown(within) })
+}
 
 // shutDown is called when a server with a handler shuts down, and may block.
 func shutDown(within time.Duration) {

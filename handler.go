@@ -76,13 +76,11 @@ func (l *Logs) Provision(ctx caddy.Context) (err error) {
 	if l.app, err = jobsApp(ctx, l.Store); err != nil {
 		return err
 	}
+	onShutdown(ctx)
 	listens := ""
 	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
 		listens = strings.Join(server.Listen, " ")
 		server.RegisterConnContext(parking.ConnContext)
-		// With the default grace period a server waits for its last request for
-		// ever, and tells nobody but these.
-		server.RegisterOnShutdown(func() { shutDown(time.Duration(l.app.DrainTimeout)) })
 	}
 	if l.Tokens != nil {
 		if err := l.Tokens.Provision(slog.New(logHandler{})); err != nil {
@@ -142,24 +140,31 @@ func (l *Logs) Validate() error {
 func (l *Logs) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	id, ok := l.jobID(r)
 	if ok && cors(l.CORS).preflight(w, r) {
-		return nil
+		return attend(w, r, func(w http.ResponseWriter) error {
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		})
 	}
 	if !ok || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return next.ServeHTTP(w, r)
 	}
+	visit := arrive(w, r)
+	defer visit.leave()
 	cors(l.CORS).allow(w, r)
 	q, refused := parseRequest(r)
+	bodied := visit.bodiless()
 	switch {
+	case bodied != nil:
+		refused = bodied
 	case !hosts(l.AllowedHosts).allow(r):
 		refused = misdirected()
 	case cors(l.CORS).foreign(r):
 		refused = &refusal{http.StatusForbidden, "pages of this origin may not watch with their visitors' credentials; name it with cors", "origin"}
 	case refused == nil:
-		refused = l.serve(w, r, q, id)
+		refused = l.serve(visit, q, id)
 	}
 	if refused != nil {
-		metrics.refused(refused)
-		refused.write(w, q.opts.Format)
+		return visit.refuse(refused, q.opts.Format)
 	}
 	return nil
 }
@@ -173,7 +178,8 @@ func (l *Logs) jobID(r *http.Request) (id string, ok bool) {
 	return id, id != ""
 }
 
-func (l *Logs) serve(w http.ResponseWriter, r *http.Request, q *request, id string) *refusal {
+func (l *Logs) serve(visit *visit, q *request, id string) *refusal {
+	w, r := visit.w, visit.r
 	h, err := l.app.lease(l.Store)
 	if err != nil {
 		return &refusal{reason: err.Error(), kind: "store"}
@@ -191,13 +197,11 @@ func (l *Logs) serve(w http.ResponseWriter, r *http.Request, q *request, id stri
 			h.release()
 		}
 	}()
-	limit, done := liftTimeouts(w, r)
-	defer done()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	v.cut.Store(new(func() {
 		cancel()
-		limit.cut()
+		visit.cut()
 	}))
 	defer v.cut.Store(nil)
 	v.spans = h.connect(ctx, id, q)
@@ -213,6 +217,8 @@ func (l *Logs) serve(w http.ResponseWriter, r *http.Request, q *request, id stri
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
+	limit, done := liftTimeouts(w, r)
+	defer done()
 	if over, err = v.serve(ctx, w, r, limit); err != nil {
 		return l.refuse(err)
 	}

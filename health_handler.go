@@ -2,7 +2,6 @@ package caddyjobs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -58,6 +57,7 @@ func (h *Health) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("loading the app jobs: %w", err)
 	}
 	h.app = loaded.(*App)
+	onShutdown(ctx)
 	return nil
 }
 
@@ -80,9 +80,9 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return next.ServeHTTP(w, r)
 	case r.URL.Path == h.Live:
-		return report{Status: "ok"}.write(w)
+		return attend(w, r, report{Status: "ok"}.write)
 	case r.URL.Path == h.Ready:
-		return h.ready(r.Context()).write(w)
+		return attend(w, r, func(w http.ResponseWriter) error { return h.ready(r.Context()).write(w) })
 	default:
 		return next.ServeHTTP(w, r)
 	}
@@ -99,12 +99,11 @@ type storeReport struct {
 }
 
 func (r report) write(w http.ResponseWriter) error {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
+	status := http.StatusOK
 	if r.Status == "down" || r.Status == "draining" {
-		w.WriteHeader(http.StatusServiceUnavailable)
+		status = http.StatusServiceUnavailable
 	}
-	return json.NewEncoder(w).Encode(r)
+	return answerJSON(w, status, r)
 }
 
 // ready asks all stores at once.

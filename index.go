@@ -1,7 +1,6 @@
 package caddyjobs
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -41,30 +40,38 @@ func (p *Page) validateIndex() error {
 // dir is the directory of the pages, without a slash at its end.
 func (p *Page) dir() string { return strings.TrimSuffix(path.Dir(p.Path), "/") }
 
-// serveIndex serves the index or what it shows; it returns false if the request
-// is for neither.
-func (p *Page) serveIndex(w http.ResponseWriter, r *http.Request) bool {
+// servesIndex is what serves the index or what it shows; nil if the request is for
+// neither.
+func (p *Page) servesIndex(r *http.Request) http.HandlerFunc {
 	at := func(path string) bool {
 		_, ok := pattern(path).match(r)
 		return p.Index && path != "" && ok
 	}
 	switch {
 	case at(p.dir() + "/"):
-		f, policy := embedded.Index()
-		serveShell(w, r, f, policy)
+		return func(w http.ResponseWriter, r *http.Request) {
+			f, policy := embedded.Index()
+			serveShell(w, r, f, policy)
+		}
 	case at(p.dir()): // links are relative to what follows a slash
-		to := url.URL{Path: path.Base(p.dir()) + "/", RawQuery: r.URL.RawQuery}
-		w.Header().Set("Location", "./"+strings.TrimPrefix(to.String(), "./"))
-		w.Header().Set("Cache-Control", "no-cache") // there may be none tomorrow
-		w.WriteHeader(http.StatusPermanentRedirect)
+		return p.redirect
 	case at(p.dir() + "/" + embedded.Dir + "recent.json"):
-		if refused := p.serveRecent(w, r); refused != nil {
-			refused.write(w, joblog.NDJSON)
+		return func(w http.ResponseWriter, r *http.Request) {
+			if refused := p.serveRecent(w, r); refused != nil {
+				refused.write(w, r, joblog.NDJSON)
+			}
 		}
 	default:
-		return false
+		return nil
 	}
-	return true
+}
+
+// redirect leads to the index.
+func (p *Page) redirect(w http.ResponseWriter, r *http.Request) {
+	to := url.URL{Path: path.Base(p.dir()) + "/", RawQuery: r.URL.RawQuery}
+	w.Header().Set("Location", "./"+strings.TrimPrefix(to.String(), "./"))
+	w.Header().Set("Cache-Control", "no-cache") // there may be none tomorrow
+	w.WriteHeader(http.StatusPermanentRedirect)
 }
 
 // serveRecent serves the recent jobs of whoever asks.
@@ -92,10 +99,10 @@ func (p *Page) serveRecent(w http.ResponseWriter, r *http.Request) *refusal {
 		return &refusal{reason: "the jobs cannot be read at the moment", kind: "store"} // the log of the hub says why
 	}
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Cache-Control", "no-store")
-	_ = json.NewEncoder(w).Encode(map[string]any{"jobs": jobs}) // that the client is gone is no concern of ours
+	if err := answerJSON(w, http.StatusOK, map[string]any{"jobs": jobs}); err != nil {
+		return &refusal{reason: err.Error(), kind: "store"}
+	}
 	return nil
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 
@@ -99,6 +97,7 @@ func (i *Ingest) Provision(ctx caddy.Context) (err error) {
 	}
 	i.rates = newRates(i.Rate)
 	i.log = ctx.Logger()
+	onShutdown(ctx)
 	i.app, err = jobsApp(ctx, i.Store)
 	return err
 }
@@ -142,14 +141,17 @@ func (i *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	if !ok {
 		return next.ServeHTTP(w, r)
 	}
-	answer, err := i.serve(w, r, job, take)
-	if err != nil {
-		i.refuse(w, err)
-		return nil
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	return json.NewEncoder(w).Encode(answer)
+	visit := arrive(w, r)
+	defer visit.leave()
+	answer, err := i.serve(visit, job, take)
+	return visit.answer(func(w http.ResponseWriter) error {
+		if err != nil {
+			visit.hurry() // it may not have been read
+			i.refuse(w, r, err)
+			return nil
+		}
+		return answerJSON(w, http.StatusOK, answer)
+	})
 }
 
 func (i *Ingest) jobID(r *http.Request, path pattern) (id string, ok bool) {
@@ -161,24 +163,20 @@ func (i *Ingest) jobID(r *http.Request, path pattern) (id string, ok bool) {
 }
 
 // serve lets the body be taken, if the client may send it.
-func (i *Ingest) serve(w http.ResponseWriter, r *http.Request, job string,
-	take func(*http.Request, string, []byte) (any, error),
-) (any, error) {
+func (i *Ingest) serve(visit *visit, job string, take func(*http.Request, string, []byte) (any, error)) (any, error) {
+	r := visit.r
 	if err := i.admit(r); err != nil {
 		return nil, err
 	}
 	if !possible(job) {
 		return nil, fmt.Errorf("%w: no job can have this id; ids are of 1 to %d bytes without control characters", joblog.ErrInvalid, maxJobID)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, i.MaxSize))
+	body, err := i.read(visit)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errCutShort, err)
+		return nil, err
 	}
 	return take(r, job, body)
 }
-
-// errCutShort is wrapped where a body does not come to its end.
-var errCutShort = errors.New("the body is cut short")
 
 // errTooLarge is wrapped where an event is larger than what is taken.
 var errTooLarge = errors.New("too large")
@@ -224,7 +222,7 @@ func (i *Ingest) takeState(r *http.Request, job string, body []byte) (any, error
 }
 
 // refuse says why a request was not taken. Nothing of it is stored.
-func (i *Ingest) refuse(w http.ResponseWriter, err error) {
+func (i *Ingest) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	var tooLarge *http.MaxBytesError
 	var tooFast *tooFastError
 	status := http.StatusServiceUnavailable
@@ -232,6 +230,11 @@ func (i *Ingest) refuse(w http.ResponseWriter, err error) {
 	case errors.As(err, &tooLarge):
 		status = http.StatusRequestEntityTooLarge
 		err = fmt.Errorf("the body is larger than %d bytes; send less at a time", tooLarge.Limit)
+	case errors.Is(err, errTooSlow):
+		status = http.StatusRequestTimeout
+	case errors.Is(err, errCrowd):
+		status = http.StatusTooManyRequests
+		w.Header().Set("Retry-After", "5")
 	case errors.Is(err, errCutShort):
 		i.log.Debug("a request was not taken", zap.Error(err))
 		status, err = http.StatusBadRequest, errCutShort
@@ -262,6 +265,9 @@ func (i *Ingest) refuse(w http.ResponseWriter, err error) {
 		i.log.Error("the store took no events", zap.Error(err))
 		w.Header().Set("Retry-After", "5")
 		err = errors.New("the store takes nothing at the moment; send it again, with an Idempotency-Key so that nothing is stored twice")
+	}
+	if status == http.StatusTooManyRequests && r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close") // as refusal.write says
 	}
 	sentence(w, status, err.Error())
 }

@@ -65,6 +65,7 @@ func (p *Page) Provision(ctx caddy.Context) error {
 	if u, err := url.Parse(p.Logs); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" {
 		p.origin = u.Scheme + "://" + u.Host
 	}
+	onShutdown(ctx)
 	return p.provisionIndex(ctx)
 }
 
@@ -95,19 +96,31 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return next.ServeHTTP(w, r)
 	}
-	if id, ok := pattern(p.Path).match(r); ok && id != "" {
-		p.servePage(w, r, id)
-		return nil
+	serve := p.serves(r)
+	if serve == nil {
+		return next.ServeHTTP(w, r)
 	}
-	if p.serveIndex(w, r) {
+	return attend(w, r, func(w http.ResponseWriter) error {
+		serve(w, r)
 		return nil
+	})
+}
+
+// serves is what serves a request; nil if nothing here does.
+func (p *Page) serves(r *http.Request) http.HandlerFunc {
+	if id, ok := pattern(p.Path).match(r); ok && id != "" {
+		return func(w http.ResponseWriter, r *http.Request) { p.servePage(w, r, id) }
+	}
+	if serve := p.servesIndex(r); serve != nil {
+		return serve
 	}
 	if f, lasts := p.file(r); f != nil {
-		shareFile(w.Header(), lasts)
-		serveFile(w, r, f)
-		return nil
+		return func(w http.ResponseWriter, r *http.Request) {
+			shareFile(w.Header(), lasts)
+			serveFile(w, r, f)
+		}
 	}
-	return next.ServeHTTP(w, r)
+	return nil
 }
 
 func (p *Page) servePage(w http.ResponseWriter, r *http.Request, id string) {

@@ -1,6 +1,8 @@
 package caddyjobs
 
 import (
+	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -23,8 +25,13 @@ const (
 	longestRetry  = 15 * time.Second
 )
 
-func (e *refusal) write(w http.ResponseWriter, format joblog.Format) {
+// write answers with the refusal. Who is refused for now is to come again later, on
+// another connection: this one would use up a descriptor until then.
+func (e *refusal) write(w http.ResponseWriter, r *http.Request, format joblog.Format) {
 	w.Header().Set("Cache-Control", "no-store")
+	if e.status == 0 && r.ProtoMajor == 1 { // the others would close all streams of the connection
+		w.Header().Set("Connection", "close")
+	}
 	retry := shortestRetry + rand.N(longestRetry-shortestRetry)
 	switch {
 	case e.status != 0:
@@ -35,8 +42,9 @@ func (e *refusal) write(w http.ResponseWriter, format joblog.Format) {
 	case format == joblog.SSE:
 		// Any status but 200 would make a browser's EventSource give up for ever.
 		setStreamHeaders(w, format)
-		b := format.AppendRetry(nil, retry)
-		_, _ = w.Write(format.AppendNotice(b, joblog.Failed, e.reason, nil))
+		b := format.AppendNotice(format.AppendRetry(nil, retry), joblog.Failed, e.reason, nil)
+		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+		_, _ = w.Write(b)
 	default:
 		w.Header().Set("Retry-After", strconv.Itoa(int(retry/time.Second)))
 		sentence(w, http.StatusServiceUnavailable, e.reason)
@@ -48,8 +56,24 @@ func (e *refusal) write(w http.ResponseWriter, format joblog.Format) {
 func sentence(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)+len("\n"))) // so that nothing is left to be written
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text + "\n"))
+}
+
+// answerJSON answers with a value.
+func answerJSON(w http.ResponseWriter, status int, value any) error {
+	b, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encoding an answer: %w", err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Length", strconv.Itoa(len(b)+len("\n")))
+	w.WriteHeader(status)
+	_, _ = w.Write(append(b, '\n')) // that the client is gone is no concern of ours
+	return nil
 }
 
 // setStreamHeaders says that a stream follows, to be kept by nobody and

@@ -22,6 +22,8 @@ type roster struct {
 	from    map[netip.Prefix]int
 	users   map[string]int
 	jobs    map[jobOf]int
+	visits  map[*visit]struct{} // requests in handlers, those of viewers included
+	closed  bool                // all that was there was cut, as the process exits
 }
 
 // jobOf is a job of a store.
@@ -34,6 +36,7 @@ func newRoster() *roster {
 	return &roster{
 		most:    sync.OnceValue(mostViewers),
 		viewers: map[uint64]*viewer{}, from: map[netip.Prefix]int{}, users: map[string]int{}, jobs: map[jobOf]int{},
+		visits: map[*visit]struct{}{},
 	}
 }
 
@@ -134,12 +137,33 @@ func (r *roster) viewer(number uint64) *viewer {
 	return nil
 }
 
-// cut ends the streams that do not end by themselves: something blocks them.
+// arrive counts a request in; depart is to follow.
+func (r *roster) arrive(v *visit) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.visits[v] = struct{}{}
+	if r.closed {
+		v.cut()
+	}
+}
+
+func (r *roster) depart(v *visit) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.visits, v)
+}
+
+// cut ends the streams and requests that do not end by themselves: something
+// blocks them. All that come later are cut, too.
 func (r *roster) cut() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.closed = true
 	for _, v := range r.viewers {
 		v.stop()
+	}
+	for v := range r.visits {
+		v.cut()
 	}
 }
 

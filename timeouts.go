@@ -9,7 +9,8 @@ import (
 )
 
 // liftTimeouts removes the limits that the server sets to how long a whole
-// request or response may take: a stream takes as long as its job. What stays
+// request or response may take: a stream takes as long as its job. The request
+// must have no body that is yet to be read, which could then take for ever. What stays
 // is the limit to how long one write may stall, and ours, that is returned. done
 // is to be called when the handler returns.
 func liftTimeouts(w http.ResponseWriter, r *http.Request) (limit *lateDeadline, done func()) {
@@ -97,14 +98,5 @@ func (d *lateDeadline) stop() {
 	d.check.Stop()
 	if !d.at.IsZero() {
 		_ = d.rc.SetWriteDeadline(d.at) // for what the server has yet to write
-	}
-}
-
-// cut makes whatever is being written, and all that follows, fail.
-func (d *lateDeadline) cut() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.over {
-		_ = d.rc.SetWriteDeadline(time.Unix(1, 0)) // a stream that is gone needs none
 	}
 }

@@ -97,6 +97,35 @@ func TestExitBlocked(t *testing.T) {
 	s.stop(t) // Caddy itself would wait for as long as a write may stall
 }
 
+// TestExitHeld stops the server while clients hold it in all ways but streams: with
+// bodies that never come, where one is read and where none is, and with answers that
+// they do not take. stop checks that it waits for none of them.
+func TestExitHeld(t *testing.T) {
+	t.Parallel()
+	a, s := onSQLite(t, config{binary: plainCaddy, jobs: "drain_timeout 2s", servers: "timeouts {\n read_body_idle 1h\n write_idle 1h\n}"})
+	a.addJob(t, "job")
+	a.log(t, "job", 10, "line %d")
+	const open = " HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n"
+	for _, request := range []string{"GET /jobs/job/logs", "GET /jobs/nope/logs", "GET /jobs/job", "GET /readyz", "POST /jobs/job/logs", "PUT /jobs/job/state", "POST /jobs/job/logs?x=y"} {
+		for _, c := range []net.Conn{s.dial(t), s.dialTLS(t)} {
+			fmt.Fprint(c, request, open)
+		}
+	}
+	for _, path := range []string{"/jobs/_viewer/job-log.js", "/jobs/job"} {
+		for _, c := range []net.Conn{s.dial(t), s.dialTLS(t)} {
+			go func() { // which blocks, too, until the connection is closed
+				for {
+					if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}
+	s.awaitBlocked(t)
+	s.stop(t)
+}
+
 // TestExitBehind takes the handler out of the config under streams whose clients
 // take nothing, and stops the server: it does not wait for them for ever.
 func TestExitBehind(t *testing.T) {
