@@ -6,6 +6,8 @@ import (
 
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
 // code is SQLite's primary result code of an error, 0 if it has none.
@@ -27,6 +29,9 @@ func unfinished(err error) bool {
 // doubtful reports whether an error may mean that the schema has changed or
 // that the connections are of no use any more.
 func doubtful(err error) bool {
+	if errors.Is(err, joblog.ErrUnserved) {
+		return false
+	}
 	switch code(err) {
 	case lib.SQLITE_ERROR, lib.SQLITE_SCHEMA, lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB,
 		lib.SQLITE_IOERR, lib.SQLITE_CANTOPEN, lib.SQLITE_READONLY, lib.SQLITE_PROTOCOL:

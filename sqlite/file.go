@@ -15,15 +15,22 @@ import (
 	_ "modernc.org/sqlite" // the database/sql driver
 )
 
-// readers is how many connections read at once.
-const readers = 4
+// Connections that read at once: logs, which there may be much of, and jobs. What
+// follows the store has one of its own, and so have those who write.
+const (
+	readers = 4
+	lookups = 2
+)
 
 // file is one opening of the database: its connections and what was found in it.
 type file struct {
-	info  os.FileInfo // which file it is, whatever the path names by now
-	read  *sql.DB     // cannot write
-	write *sql.DB     // one connection
-	watch *sql.DB     // one connection, which sees the commits of all others
+	info   os.FileInfo // which file it is, whatever the path names by now
+	of     *Store
+	read   *sql.DB // cannot write; neither can look and follow
+	look   *sql.DB // for jobs
+	follow *sql.DB // for the tail: one connection
+	write  *sql.DB // one connection
+	watch  *sql.DB // one connection, which sees the commits of all others
 	*layout
 	journals map[string]os.FileInfo // of WAL mode, by name
 
@@ -51,7 +58,7 @@ func create(path string) error {
 // open opens the store's file, which exists, and gives it its schema if it is
 // to have one from us.
 func open(ctx context.Context, s *Store) (*file, error) {
-	f := new(file)
+	f := &file{of: s}
 	err := f.open(ctx, s)
 	if err != nil {
 		return nil, errors.Join(err, f.close())
@@ -67,8 +74,10 @@ func (f *file) open(ctx context.Context, s *Store) (err error) {
 		connections int
 		values      url.Values
 	}{
-		&f.read:  {readers, url.Values{"mode": {"ro"}, "_query_only": {"1"}}},
-		&f.watch: {1, url.Values{"mode": {"ro"}, "_query_only": {"1"}}},
+		&f.read:   {readers, url.Values{"mode": {"ro"}, "_query_only": {"1"}}},
+		&f.look:   {lookups, url.Values{"mode": {"ro"}, "_query_only": {"1"}}},
+		&f.follow: {1, url.Values{"mode": {"ro"}, "_query_only": {"1"}}},
+		&f.watch:  {1, url.Values{"mode": {"ro"}, "_query_only": {"1"}}},
 		// A batch that was answered for survives a power cut: FULL.
 		&f.write: {1, url.Values{"mode": {"rw"}, "_txlock": {"immediate"}, "_synchronous": {"FULL"}}},
 	} {
@@ -79,12 +88,12 @@ func (f *file) open(ctx context.Context, s *Store) (err error) {
 		(*db).SetMaxIdleConns(settings.connections)
 	}
 	err = f.retry(ctx, func() (err error) {
-		f.layout, err = inspect(ctx, f.read, s)
+		f.layout, err = inspect(ctx, f.look, s)
 		return err
 	})
 	if errors.Is(err, errVacant) {
 		if err = createSchema(ctx, f.write, s.tables); err == nil {
-			f.layout, err = inspect(ctx, f.read, s)
+			f.layout, err = inspect(ctx, f.look, s)
 		}
 	}
 	if err == nil && f.owned && !f.wal {
@@ -106,7 +115,7 @@ func dsn(path string, busy time.Duration, values url.Values) string {
 func (f *file) close() error {
 	f.users.Wait()
 	var errs []error
-	for _, db := range []*sql.DB{f.watch, f.read, f.write} {
+	for _, db := range []*sql.DB{f.watch, f.follow, f.look, f.read, f.write} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
@@ -129,8 +138,8 @@ func (f *file) retry(ctx context.Context, do func() error) error {
 }
 
 // snapshot calls do in a transaction that reads one state of the database.
-func (f *file) snapshot(ctx context.Context, do func(*sql.Tx) error) error {
-	return transact(ctx, f.read, &sql.TxOptions{ReadOnly: true}, do)
+func snapshot(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) error {
+	return transact(ctx, db, &sql.TxOptions{ReadOnly: true}, do)
 }
 
 // change calls do in a transaction that writes; nobody else writes meanwhile.

@@ -14,13 +14,25 @@ import (
 // errVacant means that the tables are missing and ours to make.
 var errVacant = errors.New("the database has no tables yet")
 
+// path is how SQLite comes to the rows of one job, in the order of their ids.
+type path int
+
+const (
+	byID       path = iota // by the ids of all jobs
+	byJob                  // by an index of jobs, which has to be sorted: as one of (job, time)
+	byJobAndID             // by an index of both
+)
+
 // layout is what a database turned out to have, and the SQL made for it.
 type layout struct {
 	*statements
 	owned    bool   // we made the tables
 	wal      bool   // the journal's mode
+	utf8     bool   // text is, in the file
 	rowid    bool   // the id is INTEGER PRIMARY KEY: SQLite gives it out
-	auto     bool   // … and never twice
+	auto     string // the table whose ids are never given out twice; empty if they may be
+	path     path
+	index    string // of both job and id; empty if SQLite chooses
 	timeType string // declared, in upper case
 	warnings []string
 }
@@ -52,13 +64,15 @@ func inspect(ctx context.Context, db *sql.DB, s *Store) (*layout, error) {
 		l.owned = in.number(`SELECT count(DISTINCT name) FROM caddyjobs_tables WHERE name IN (?, ?)`, e.Table, j.Table) == 2
 	}
 	l.wal = strings.EqualFold(in.text(`PRAGMA journal_mode`), "wal")
+	l.utf8 = in.text(`PRAGMA encoding`) == "UTF-8"
 	l.rowid = in.isRowid(e.Table, events, e.ID)
-	l.auto = l.rowid && strings.Contains(strings.ToUpper(
-		in.text(`SELECT coalesce(max(sql), '') FROM sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE`, e.Table)), "AUTOINCREMENT")
 	l.timeType = find(events, e.Time).kind
-	utf8 := in.text(`PRAGMA encoding`) == "UTF-8"
-	l.warnings = in.warnings(l, e)
-	l.statements = newStatements(s.tables, s.maxMessage, l.auto, utf8)
+	l.path, l.index = in.path(s.tables)
+	if err := in.ids(l, s.tables, find(events, e.ID)); err != nil {
+		return nil, err
+	}
+	in.warn(l, s.tables)
+	l.statements = newStatements(s.tables, s.maxMessage, l)
 	return l, in.err
 }
 
@@ -119,6 +133,22 @@ func (in *inspector) text(query string, args ...any) (s string) {
 	return s
 }
 
+// rows calls do with every row.
+func (in *inspector) rows(query string, args []any, do func(scanner) error) {
+	if in.err == nil {
+		in.err = each(in.ctx, in.db, query, args, do)
+	}
+}
+
+// count is a number that a query of the application's rows finds; 0 if these
+// are such that it cannot.
+func (in *inspector) count(query string) (n int) {
+	if in.err == nil {
+		_ = in.db.QueryRowContext(in.ctx, query).Scan(&n)
+	}
+	return n
+}
+
 // columns are a table's, or a view's; none if there is no such table.
 func (in *inspector) columns(table string) []column {
 	if in.err != nil {
@@ -134,25 +164,17 @@ func (in *inspector) columns(table string) []column {
 	return all
 }
 
+// isTable reports whether there is a table of this name, which is no view.
+func (in *inspector) isTable(name string) bool {
+	return in.number(`SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE AND type = 'table'`, name) == 1
+}
+
 // isRowid reports whether a column is another name of the row id.
 func (in *inspector) isRowid(table string, columns []column, id string) bool {
 	keys := 0
 	for _, c := range columns {
 		keys = max(keys, c.key)
 	}
-	plain := in.number(`SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE AND type = 'table' AND wr = 0`, table)
 	c := find(columns, id)
-	return plain == 1 && keys == 1 && c.key == 1 && c.kind == "INTEGER"
-}
-
-func (in *inspector) warnings(l *layout, e tables.EventsTable) (texts []string) {
-	if !l.auto {
-		texts = append(texts, fmt.Sprintf("the column %s of the table %s is not INTEGER PRIMARY KEY AUTOINCREMENT: ids of deleted rows may be given out again, "+
-			"or not ascend, and viewers then miss rows; create the table anew with that type", e.ID, e.Table))
-	}
-	if in.number(`SELECT count(*) FROM pragma_index_list(?) l JOIN pragma_index_info(l.name) i WHERE i.seqno = 0 AND i.name = ? COLLATE NOCASE`, e.Table, e.Job) == 0 {
-		texts = append(texts, fmt.Sprintf("no index of the table %s begins with the column %s: each look at a log reads the whole table; "+
-			"run CREATE INDEX caddyjobs_log ON %s (%s, %s)", e.Table, e.Job, tables.Quote(e.Table), tables.Quote(e.Job), tables.Quote(e.ID)))
-	}
-	return texts
+	return in.isTable(table) && in.number(`SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE`, table) == 0 && keys == 1 && c.key == 1 && c.kind == "INTEGER"
 }

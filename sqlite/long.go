@@ -7,36 +7,52 @@ import (
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
-// complete reads the beginnings of messages that are longer than max_message,
-// which statements leave out. It is called after the snapshot's end: its reads
-// take locks of their own, which a writer would keep from them who waits for the
-// snapshot's. A row that is gone meanwhile stays without its message.
-func (s *Store) complete(ctx context.Context, f *file, events []joblog.Event) error {
-	for i := range events {
-		e := &events[i]
-		if !e.Truncated || e.Message != "" {
-			continue
-		}
-		text, err := s.beginning(ctx, f, e.ID)
-		if err != nil {
+// long is a text that is longer than what statements read of it: an event's
+// message, or its severity.
+type long struct {
+	event    int // its index
+	severity bool
+}
+
+// complete reads the beginnings of the long texts of a page. It is called after
+// the snapshot's end: its reads take locks of their own, which a writer would keep
+// from them who waits for the snapshot's. A row that is gone meanwhile stays
+// without its text.
+func (s *Store) complete(ctx context.Context, f *file, q querier, p *page) (err error) {
+	if len(p.long) == 0 {
+		return nil
+	}
+	var b *blobs
+	if f.rowid {
+		if b, err = openBlobs(s.path, int(s.busy.Milliseconds())); err != nil {
 			return err
 		}
-		e.Message = cut(text, s.maxMessage)
+		defer b.close()
+	}
+	for _, l := range p.long {
+		if err := errors.Join(ctx.Err(), s.begin(ctx, f, q, b, &p.events[l.event], l.severity)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// beginning is the first bytes of a row's message: read as such from a table, and
-// by a statement from what is none, which loads all of it.
-func (s *Store) beginning(ctx context.Context, f *file, id int64) (text string, err error) {
-	if f.rowid {
-		e := s.tables.Events
-		text, err = blob(s.path, e.Table, e.Message, id, s.maxMessage, int(s.busy.Milliseconds()))
-		if !errors.Is(err, errNoBlob) {
-			return text, err
-		}
+// begin reads the beginning of an event's message, or of its severity: as such from
+// a table, and by a statement from what is none, which loads all of it.
+func (s *Store) begin(ctx context.Context, f *file, q querier, b *blobs, e *joblog.Event, severity bool) error {
+	to, column, most, query := &e.Message, s.tables.Events.Message, s.maxMessage, f.startMessage
+	if severity {
+		to, column, most, query = &e.Severity, s.tables.Events.Severity, joblog.WordBytes, f.startSeverity
 	}
-	var b []byte
-	err = each(ctx, f.read, f.start, []any{id}, func(scan scanner) error { return scan(&b) })
-	return string(b), err
+	begun, err := "", errNoBlob
+	if b != nil {
+		begun, err = b.read(s.tables.Events.Table, column, e.ID, most)
+	}
+	if errors.Is(err, errNoBlob) {
+		var value []byte
+		err = each(ctx, q, query, []any{e.ID}, func(scan scanner) error { return scan(&value) })
+		begun = string(value)
+	}
+	*to = whole(begun[:min(len(begun), most)])
+	return err
 }

@@ -76,9 +76,9 @@ func TestLongMessageGone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.db")
 	newApp(t, path, appSchema)
 	s := opened(t, path)
-	events := []joblog.Event{{ID: 7, Truncated: true}}
-	err := s.use(t.Context(), func(ctx context.Context, f *file) error { return s.complete(ctx, f, events) })
-	if err != nil || events[0].Message != "" {
-		t.Errorf("%q, %v", events[0].Message, err)
+	p := page{events: []joblog.Event{{ID: 7, Truncated: true}}, long: []long{{0, false}, {0, true}}}
+	err := s.use(t.Context(), func(ctx context.Context, f *file) error { return s.complete(ctx, f, f.read, &p) })
+	if err != nil || p.events[0].Message != "" || p.events[0].Severity != "" {
+		t.Errorf("%+v, %v", p.events, err)
 	}
 }

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"database/sql"
 	"fmt"
 	"unicode/utf8"
 
@@ -12,42 +11,71 @@ import (
 type page struct {
 	rows, bytes int // bounds, at least one event fits
 	maxMessage  int // bytes
-	skip        func(id int64) bool
+	skip        func(e *joblog.Event) bool
 
 	events []joblog.Event
-	size   int  // bytes
-	more   bool // a bound ended it
+	long   []long // of their texts, those that are yet to be read
+	size   int    // bytes
+	at     int64  // the last id that was looked at
+	more   bool   // a bound ended it
 }
 
-// add scans a row into e, the columns after the event's into more, and takes
-// it unless skip passes it over, or returns errEnough if it does not fit.
+// add scans a row into e, the columns after the event's into more, and takes it.
 func (p *page) add(scan scanner, e *joblog.Event, more ...any) error {
-	var message, at any
-	var severity sql.NullString
-	if err := scan(append([]any{&e.ID, &message, &e.Truncated, &severity, &at}, more...)...); err != nil {
+	var message, severity, at any
+	if err := scan(append([]any{&e.ID, &message, &severity, &at}, more...)...); err != nil {
 		return err
 	}
-	if p.skip != nil && p.skip(e.ID) {
+	messageLeft := begun(message, p.maxMessage, &e.Message)
+	severityLeft := begun(severity, joblog.WordBytes, &e.Severity)
+	e.Truncated = messageLeft > 0 || len(e.Message) < len(text(message))
+	e.Time = timeOf(at)
+	n := len(p.events)
+	if err := p.take(e, messageLeft+severityLeft); err != nil || len(p.events) == n {
+		return err
+	}
+	if messageLeft > 0 {
+		p.long = append(p.long, long{n, false})
+	}
+	if severityLeft > 0 {
+		p.long = append(p.long, long{n, true})
+	}
+	return nil
+}
+
+// begun sets a text to the first bytes of a value, n at most, of which so many are
+// left to be read. Of a long one there is the length instead.
+func begun(value any, n int, to *string) (left int) {
+	if length, ok := value.(int64); ok {
+		return int(min(length, int64(n)))
+	}
+	*to = cut(text(value), n)
+	return 0
+}
+
+// take adds an event, of which so many bytes are yet to be read, unless skip
+// passes it over, or returns errEnough if it does not fit.
+func (p *page) take(e *joblog.Event, coming int) error {
+	if p.skip != nil && p.skip(e) {
+		p.at = e.ID
 		return nil
 	}
-	if len(p.events) == p.rows {
+	size := p.size + e.Size() + coming
+	if len(p.events) == p.rows || size > p.bytes && len(p.events) > 0 {
 		p.more = true
 		return errEnough
 	}
-	e.Severity, e.Time = severity.String, timeOf(at)
-	if e.Message = text(message); e.Truncated || len(e.Message) > p.maxMessage {
-		e.Message, e.Truncated = cut(e.Message, p.maxMessage), true
-	}
-	p.size += e.Size()
-	if message == nil && e.Truncated {
-		p.size += p.maxMessage // complete reads it
-	}
-	if p.size > p.bytes && len(p.events) > 0 {
-		p.more = true
-		return errEnough
-	}
+	p.size, p.at = size, e.ID
 	p.events = append(p.events, *e)
 	return nil
+}
+
+// passed is the last id that was looked at, if that is not an event's.
+func (p *page) passed() int64 {
+	if n := len(p.events); !p.more || n > 0 && p.events[n-1].ID == p.at {
+		return 0
+	}
+	return p.at
 }
 
 // text is a value that SQLite may hold in a column of text.
@@ -67,7 +95,14 @@ func text(v any) string {
 // cut is at most the first n bytes of s, less a character that begins there
 // and does not end.
 func cut(s string, n int) string {
-	s = s[:min(n, len(s))]
+	if len(s) <= n {
+		return s
+	}
+	return whole(s[:n])
+}
+
+// whole is s less a character at its end that does not end.
+func whole(s string) string {
 	for i := len(s) - 1; i >= 0 && i >= len(s)-utf8.UTFMax; i-- {
 		if utf8.RuneStart(s[i]) {
 			if !utf8.FullRuneInString(s[i:]) {

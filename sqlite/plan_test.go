@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,12 +33,15 @@ func TestPlans(t *testing.T) {
 			a.setJob(t, fmt.Sprint(i), "running")
 			a.insert(t, fmt.Sprint(i), make([]joblog.Event, 100)...)
 		}
+		if name == "own" { // by whose statistics all are of one job
+			a.insert(t, "much", make([]joblog.Event, 20_000)...)
+		}
 		for _, statistics := range []string{"", "ANALYZE"} {
 			a.exec(t, statistics)
 			s := opened(t, a.path, withOwner)
 			err := s.use(t.Context(), func(ctx context.Context, f *file) error {
 				return explain(ctx, f, func(statement, step string) {
-					if slow(statement, step) {
+					if slow(statement, step) || f.index != "" && strings.HasSuffix(statement, ".ranged") && strings.Contains(step, "vibe_events") && !strings.Contains(step, "(task_id=? AND") {
 						t.Errorf("%s %s: %s: %s", name, statistics, statement, step)
 					}
 				})
@@ -55,7 +57,7 @@ func TestPlans(t *testing.T) {
 // new, through all that a job has.
 func slow(statement, step string) bool {
 	switch {
-	case strings.Contains(step, "VIRTUAL TABLE"), scans[statement+": "+step]:
+	case strings.Contains(step, "VIRTUAL TABLE"), step == "SCAN (subquery-1)", scans[statement+": "+step]:
 		return false
 	case slices.Contains([]string{"tail", "touched", "ahead", "top", "recent"}, statement) && strings.Contains(step, " vibe_events"):
 		return !strings.HasPrefix(step, "SEARCH vibe_events") || strings.Contains(step, " INDEX ")
@@ -66,10 +68,9 @@ func slow(statement, step string) bool {
 
 // explain calls each with every step of every statement that there is.
 func explain(ctx context.Context, f *file, do func(statement, step string)) error {
-	all := reflect.ValueOf(*f.statements)
-	for i := range all.NumField() {
-		name, query := all.Type().Field(i).Name, all.Field(i).String()
-		if !f.owned && strings.Contains(query, `"created_at"`) {
+	for name, text := range f.all() {
+		query := *text
+		if query == "" || !f.owned && strings.Contains(query, `"created_at"`) {
 			continue // of our own tables only
 		}
 		parameters := map[string]bool{}

@@ -54,8 +54,8 @@ func (s *Store) Jobs(ctx context.Context, asks []joblog.Ask) (map[joblog.Ask]job
 		return nil, err
 	}
 	jobs := make(map[joblog.Ask]joblog.Job, len(list))
-	err = s.use(ctx, func(ctx context.Context, f *file) error {
-		return each(ctx, f.read, f.jobs, []any{asked}, func(scan scanner) error {
+	err = s.inTurn(ctx, s.lookups, func(ctx context.Context, f *file) error {
+		return each(ctx, f.look, f.jobs, []any{asked}, func(scan scanner) error {
 			var nth int
 			var job joblog.Job
 			var state, owner sql.NullString
@@ -96,12 +96,19 @@ func (s *Store) Read(ctx context.Context, q joblog.Query) (joblog.Page, error) {
 		q.Limit = joblog.PageRows
 	}
 	var p page
-	err := s.use(ctx, func(ctx context.Context, f *file) error {
-		p = page{rows: q.Limit, bytes: joblog.PageBytes, maxMessage: s.maxMessage}
-		if err := f.snapshot(ctx, func(tx *sql.Tx) error { return f.fill(ctx, tx, &p, q) }); err != nil {
+	err := s.inTurn(ctx, s.reads, func(ctx context.Context, f *file) error {
+		err := snapshot(ctx, f.read, func(tx *sql.Tx) error {
+			r, err := f.reading(tx, q, s.maxMessage)
+			if err == nil {
+				err = r.fill(ctx)
+			}
+			p = r.page
+			return err
+		})
+		if err != nil {
 			return err
 		}
-		return s.complete(ctx, f, p.events)
+		return s.complete(ctx, f, f.read, &p)
 	})
 	if err != nil {
 		return joblog.Page{}, fmt.Errorf("reading a log: %w", err)
@@ -109,54 +116,7 @@ func (s *Store) Read(ctx context.Context, q joblog.Query) (joblog.Page, error) {
 	if q.Last {
 		slices.Reverse(p.events)
 	}
-	return joblog.Page{Events: p.events, More: p.more}, nil
-}
-
-// fill reads until the page is full. Each query begins at an id that is wanted
-// and goes on over those that are not, so that the many holes a viewer may
-// send cost no query each.
-func (f *file) fill(ctx context.Context, tx *sql.Tx, p *page, q joblog.Query) error {
-	query := f.oldest
-	if q.Last {
-		query = f.newest
-	}
-	limit := p.rows + 1
-	p.skip = func(id int64) bool { return q.After.Covers(id) || !q.UpTo.Covers(id) }
-	for wanted := spans(q.After, q.UpTo); len(wanted) > 0; {
-		n, e := 0, joblog.Event{}
-		args := []any{q.Job, wanted[0].Lo, wanted[len(wanted)-1].Hi, limit}
-		err := each(ctx, tx, query, args, func(scan scanner) error {
-			n++
-			e = joblog.Event{Job: q.Job}
-			return p.add(scan, &e)
-		})
-		if err != nil || p.more || n < limit {
-			return err
-		}
-		wanted = rest(wanted, e.ID, q.Last)
-	}
-	return nil
-}
-
-// rest is what of the spans is left after the row with this id: what is above
-// or, going down, below.
-func rest(spans joblog.Ranges, id int64, down bool) joblog.Ranges {
-	if down {
-		for len(spans) > 0 && spans[len(spans)-1].Lo >= id {
-			spans = spans[:len(spans)-1]
-		}
-		if n := len(spans); n > 0 {
-			spans[n-1].Hi = min(spans[n-1].Hi, id-1)
-		}
-		return spans
-	}
-	for len(spans) > 0 && spans[0].Hi <= id {
-		spans = spans[1:]
-	}
-	if len(spans) > 0 {
-		spans[0].Lo = max(spans[0].Lo, id+1)
-	}
-	return spans
+	return joblog.Page{Events: p.events, More: p.more, Passed: p.passed()}, nil
 }
 
 // spans are the ids that upTo covers and after does not, ascending.

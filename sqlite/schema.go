@@ -80,15 +80,14 @@ func createSchema(ctx context.Context, db *sql.DB, t tables.Tables) error {
 	return nil
 }
 
-// named puts the names into SQL, all at once: in them anything may stand. {text}
-// is that of the events' table as a text.
-func named(text string, t tables.Tables) string {
+// named puts the names, and more pairs of what stands for something and that, into
+// SQL, all at once: in them anything may stand.
+func named(text string, t tables.Tables, pairs ...string) string {
 	e, j := t.Events, t.Jobs
 	owner := j.Owner
 	if owner == "" {
 		owner = defaultOwner
 	}
-	pairs := []string{"{text}", `'` + strings.ReplaceAll(e.Table, `'`, `''`) + `'`}
 	for name, value := range map[string]string{
 		"events": e.Table, "id": e.ID, "job": e.Job, "message": e.Message, "severity": e.Severity, "time": e.Time,
 		"index": e.Table + "_by_job", "jobs": j.Table, "jobid": j.ID, "state": j.State, "owner": owner,

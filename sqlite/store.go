@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
@@ -36,6 +37,10 @@ type Store struct {
 	end  context.CancelFunc
 	warn sync.Once
 
+	reads   chan struct{} // holds a token for each call that reads logs
+	lookups chan struct{} // … and jobs
+	told    atomic.Int64  // when the log was last told of a row that cannot be read
+
 	gate chan struct{} // holds one token while the fields below are used
 	file *file         // nil if none is open
 	seen bool          // the file was there once, so it is not made again
@@ -47,6 +52,7 @@ func newStore(path string, t tables.Tables, maxMessage int, busy time.Duration, 
 	return &Store{
 		path: path, tables: t, maxMessage: maxMessage, busy: busy, log: log,
 		life: life, end: end, gate: make(chan struct{}, 1),
+		reads: make(chan struct{}, readers), lookups: make(chan struct{}, lookups),
 	}
 }
 

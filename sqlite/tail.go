@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -13,9 +14,10 @@ import (
 
 // Bounds of one tick.
 const (
-	tickRows  = 5000
-	tickBytes = 4 * joblog.PageBytes
-	tickScan  = 100_000 // rows of all jobs that are looked at
+	tickRows   = 5000
+	tickBytes  = 4 * joblog.PageBytes
+	tickScan   = 100_000 // rows of all jobs that are looked at
+	tickFaults = 100     // rows that cannot be read
 )
 
 // tail follows the store. Ids ascend in the order of commits, so one id says
@@ -24,6 +26,7 @@ type tail struct {
 	store *Store
 	file  os.FileInfo // ids mean something in this file only
 	last  int64       // all rows up to it were seen
+	mark  string      // of the row with that id; empty if there is none
 }
 
 // Tail starts to follow the store. It passes over all rows that there are.
@@ -31,7 +34,9 @@ func (s *Store) Tail(ctx context.Context) (joblog.Tail, error) {
 	t := &tail{store: s}
 	err := s.use(ctx, func(ctx context.Context, f *file) (err error) {
 		t.file = f.info
-		t.last, err = f.highest(ctx, f.read)
+		if t.last, _, err = f.highest(ctx, f.follow, 0); err == nil {
+			_, t.mark, err = f.highest(ctx, f.follow, t.last)
+		}
 		return err
 	})
 	if err != nil {
@@ -43,8 +48,8 @@ func (s *Store) Tail(ctx context.Context) (joblog.Tail, error) {
 // Newest is the highest id ever given out, as far as the database knows: with
 // AUTOINCREMENT that counts rows that are gone.
 func (s *Store) Newest(ctx context.Context) (id int64, err error) {
-	err = s.use(ctx, func(ctx context.Context, f *file) (err error) {
-		id, err = f.highest(ctx, f.read)
+	err = s.inTurn(ctx, s.lookups, func(ctx context.Context, f *file) (err error) {
+		id, _, err = f.highest(ctx, f.look, 0)
 		return err
 	})
 	if err != nil {
@@ -53,10 +58,12 @@ func (s *Store) Newest(ctx context.Context) (id int64, err error) {
 	return id, nil
 }
 
-// highest is the highest id ever given out, at least 0.
-func (f *file) highest(ctx context.Context, q querier) (id int64, err error) {
-	err = each(ctx, q, f.top, nil, func(scan scanner) error { return scan(&id) })
-	return max(id, 0), err
+// highest is the highest id ever given out, at least 0, and the mark of the row
+// with another id: what tells it from a row that is given the id later.
+func (f *file) highest(ctx context.Context, q querier, other int64) (id int64, mark string, err error) {
+	var value sql.NullString
+	err = each(ctx, q, f.top, []any{other}, func(scan scanner) error { return scan(&id, &value) })
+	return max(id, 0), value.String, err
 }
 
 // Position is the last id seen.
@@ -65,44 +72,56 @@ func (t *tail) Position() joblog.Cursor { return joblog.Cursor{N: t.last} }
 // Next reads, in one snapshot, how far ids go, the new rows of the watched
 // jobs, and the states that are asked for.
 func (t *tail) Next(ctx context.Context, w joblog.Watch) (tick joblog.Tick, err error) {
+	var mark string
 	err = t.store.use(ctx, func(ctx context.Context, f *file) error {
 		if !os.SameFile(t.file, f.info) {
 			return fmt.Errorf("%w: another file is in its place", joblog.ErrRewound)
 		}
-		err := f.snapshot(ctx, func(tx *sql.Tx) (err error) {
-			tick, err = t.tick(ctx, f, tx, w)
+		p := page{rows: tickRows, bytes: tickBytes, maxMessage: t.store.maxMessage}
+		err := snapshot(ctx, f.follow, func(tx *sql.Tx) (err error) {
+			tick, mark, err = t.tick(ctx, f, tx, &p, w)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		return t.store.complete(ctx, f, tick.Events)
+		tick.Events = p.events
+		return t.store.complete(ctx, f, f.follow, &p)
 	})
 	if err != nil {
 		return joblog.Tick{}, fmt.Errorf("following the store: %w", err)
 	}
-	t.last = tick.Position.N
+	t.last, t.mark = tick.Position.N, mark
 	return tick, nil
 }
 
-func (t *tail) tick(ctx context.Context, f *file, tx *sql.Tx, w joblog.Watch) (tick joblog.Tick, err error) {
-	top, err := f.highest(ctx, tx)
-	if err != nil {
-		return tick, err
+func (t *tail) tick(ctx context.Context, f *file, tx *sql.Tx, p *page, w joblog.Watch) (tick joblog.Tick, mark string, err error) {
+	top, mark, err := f.highest(ctx, tx, t.last)
+	if f.faulty(ctx, tx, f.top, []any{t.last}, err) {
+		top, mark = t.last, t.mark // whatever is new is not to be seen yet
+	} else if err != nil {
+		return tick, mark, err
 	}
 	if top < t.last {
-		return tick, fmt.Errorf("%w: the highest id is %d, it was %d", joblog.ErrRewound, top, t.last)
+		return tick, mark, fmt.Errorf("%w: the highest id is %d, it was %d", joblog.ErrRewound, top, t.last)
 	}
-	p := page{rows: tickRows, bytes: tickBytes, maxMessage: t.store.maxMessage}
-	reached, err := f.advance(ctx, tx, &p, t.last, top, w)
+	if mark != "" && t.mark != "" && mark != t.mark {
+		return tick, mark, fmt.Errorf("%w: the row %d is another one, so ids were given out again", joblog.ErrRewound, t.last)
+	}
+	reached, err := f.advance(ctx, tx, p, t.last, top, w)
 	if err != nil {
-		return tick, err
+		return tick, mark, err
 	}
-	tick = joblog.Tick{Events: p.events, Position: joblog.Cursor{N: reached}, More: reached < top}
+	tick = joblog.Tick{Position: joblog.Cursor{N: reached}, More: reached < top}
 	if !tick.More { // else rows are left that are older than the states
-		tick.Ended, err = f.ended(ctx, tx, w.Ask, t.store.tables.Jobs.Terminal)
+		if tick.Ended, err = f.ended(ctx, tx, w.Ask, t.store.tables.Jobs.Terminal); err != nil {
+			return tick, mark, err
+		}
 	}
-	return tick, err
+	if reached != t.last {
+		_, mark, err = f.highest(ctx, tx, reached)
+	}
+	return tick, mark, err
 }
 
 // advance reads the rows of the watched jobs above last, up to top or the
@@ -124,14 +143,58 @@ func (f *file) advance(ctx context.Context, tx *sql.Tx, p *page, last, top int64
 	if err != nil || watched == "" {
 		return top, err
 	}
-	err = each(ctx, tx, f.tail, []any{last, top, watched, p.rows + 1}, func(scan scanner) error {
-		e := new(joblog.Event)
-		return p.add(scan, e, &e.Job)
-	})
-	if p.more {
-		top = p.events[len(p.events)-1].ID
+	p.at = last
+	p.skip = func(e *joblog.Event) bool { // the column may take two texts for one
+		_, ok := w.Jobs[e.Job]
+		return !ok
 	}
-	return top, err
+	for bad := 0; p.at < top && bad < tickFaults; bad++ {
+		args := []any{p.at, top, watched, p.rows + 1}
+		err := each(ctx, tx, f.tail, args, func(scan scanner) error {
+			e := new(joblog.Event)
+			return p.add(scan, e, &e.Job)
+		})
+		switch {
+		case err == nil && p.more:
+			return p.at, nil
+		case err == nil:
+			return top, nil
+		case !f.faulty(ctx, tx, f.tail, args, err):
+			return last, err
+		}
+		if err := f.pass(ctx, tx, p, joblog.Range{Lo: p.at + 1, Hi: top}, watched, err); err != nil || p.more {
+			return p.at, err
+		}
+	}
+	return p.at, nil
+}
+
+// pass puts a placeholder for the first row of a range, at which a tick failed, if
+// its job is watched, and passes it over.
+func (f *file) pass(ctx context.Context, tx *sql.Tx, p *page, g joblog.Range, watched string, why error) error {
+	id, err := culprit(g, false, func(g joblog.Range) (bool, error) {
+		args := []any{g.Lo - 1, g.Hi, watched, 1}
+		err := each(ctx, tx, f.tail, args, func(scanner) error { return nil })
+		if f.faulty(ctx, tx, f.tail, args, err) {
+			return true, nil
+		}
+		return false, err
+	})
+	if err != nil {
+		return err
+	}
+	job, err := f.jobOf(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	e := f.placeholder(id, job, why)
+	if err := p.take(e, 0); err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	if !p.more {
+		p.at = id
+	}
+	return nil
 }
 
 // relevant is a list of those of the watched jobs that may have rows above
@@ -152,6 +215,9 @@ func (f *file) relevant(ctx context.Context, tx *sql.Tx, last, top int64, watche
 		}
 		return nil
 	})
+	if f.faulty(ctx, tx, f.touched, []any{last, top}, err) {
+		return list(slices.Collect(maps.Keys(watched)))
+	}
 	if err != nil || len(jobs) == 0 {
 		return "", err
 	}

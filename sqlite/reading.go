@@ -1,0 +1,294 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"slices"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+)
+
+// Bounds of one page, besides those of all stores: whatever is asked for, and
+// whoever asks, a page costs no more than this.
+const (
+	passes   = 50_000  // rows that are looked at
+	seeks    = 100     // ranges of ids that are looked through
+	narrow   = 8       // ids between two ranges that are looked through as one
+	longWalk = 200_000 // entries of an index that are looked at to find one page
+	faults   = 16      // rows that cannot be read
+)
+
+// reading is one page of one job's log that is being read.
+type reading struct {
+	page
+	*file
+	*pageStatements
+	tx *sql.Tx
+	q  joblog.Query
+
+	filter              []any // the arguments of it
+	left, seeks, faults int   // of what bounds the page
+}
+
+func (f *file) reading(tx *sql.Tx, q joblog.Query, maxMessage int) (*reading, error) {
+	r := &reading{
+		page: page{rows: q.Limit, bytes: joblog.PageBytes, maxMessage: maxMessage},
+		file: f, tx: tx, q: q, pageStatements: &f.up, left: passes, seeks: seeks, faults: faults,
+	}
+	if q.Last {
+		r.pageStatements = &f.down
+	}
+	r.skip = func(e *joblog.Event) bool { return q.After.Covers(e.ID) || !q.UpTo.Covers(e.ID) }
+	var err error
+	r.filter, err = filterOf(q)
+	return r, err
+}
+
+// filterOf are the arguments of the filter.
+func filterOf(q joblog.Query) ([]any, error) {
+	args := []any{nil, 0, nil}
+	if q.Rank > joblog.RankTrace {
+		words, listed := q.Rank.Words()
+		b, err := json.Marshal(words)
+		if err != nil {
+			return nil, err
+		}
+		args[0], args[1] = string(b), listed
+	}
+	if q.Since != 0 {
+		args[2] = q.Since
+	}
+	return args, nil
+}
+
+// fill reads until the page is full, or has cost enough.
+func (r *reading) fill(ctx context.Context) error {
+	for wanted := spans(r.q.After, r.q.UpTo); len(wanted) > 0 && !r.more; r.seeks-- {
+		if r.spent() {
+			r.more = true
+			break
+		}
+		var next joblog.Range
+		next, wanted = r.next(wanted)
+		if err := r.through(ctx, next); err != nil {
+			return err
+		}
+		if rest := r.rest(next); rest.Lo <= rest.Hi {
+			r.more = true
+		}
+	}
+	return nil
+}
+
+// spent reports whether the page has cost what it may.
+func (r *reading) spent() bool { return r.left <= 0 || r.seeks <= 0 || r.faults <= 0 }
+
+// next is what is looked through at once, and what is wanted after it.
+func (r *reading) next(wanted joblog.Ranges) (joblog.Range, joblog.Ranges) {
+	if r.q.Last {
+		i := len(wanted) - 1
+		for i > 0 && wanted[i].Lo-wanted[i-1].Hi <= narrow {
+			i--
+		}
+		return joblog.Range{Lo: wanted[i].Lo, Hi: wanted[len(wanted)-1].Hi}, wanted[:i]
+	}
+	i := 1
+	for i < len(wanted) && wanted[i].Lo-wanted[i-1].Hi <= narrow {
+		i++
+	}
+	return joblog.Range{Lo: wanted[0].Lo, Hi: wanted[i-1].Hi}, wanted[i:]
+}
+
+// begin sets the page before a range.
+func (r *reading) begin(g joblog.Range) {
+	if r.at = g.Lo - 1; r.q.Last {
+		r.at = g.Hi + 1
+	}
+}
+
+// end sets the page behind a range.
+func (r *reading) end(g joblog.Range) {
+	if r.at = g.Hi; r.q.Last {
+		r.at = g.Lo
+	}
+}
+
+// rest is what of a range is not looked at yet.
+func (r *reading) rest(g joblog.Range) joblog.Range {
+	if r.q.Last {
+		g.Hi = r.at - 1
+	} else {
+		g.Lo = r.at + 1
+	}
+	return g
+}
+
+// first is the part of a range that has so many ids.
+func (r *reading) first(g joblog.Range, ids int) joblog.Range {
+	switch n := int64(ids) - 1; {
+	case g.Hi-g.Lo <= n:
+	case r.q.Last:
+		g.Lo = g.Hi - n
+	default:
+		g.Hi = g.Lo + n
+	}
+	return g
+}
+
+// through looks through a range of ids, and sets the page behind what it has
+// looked at.
+func (r *reading) through(ctx context.Context, g joblog.Range) error {
+	r.begin(g)
+	if r.path == byJobAndID {
+		return r.throughJob(ctx, g)
+	}
+	return r.throughAll(ctx, g)
+}
+
+// throughJob goes through the rows of the job. All that are looked at are taken,
+// unless they are filtered.
+func (r *reading) throughJob(ctx context.Context, g joblog.Range) error {
+	if had := len(r.events); r.filter[0] == nil && r.filter[2] == nil {
+		err := r.scan(ctx, g)
+		r.left -= len(r.events) - had
+		return err
+	}
+	some, looked, err := r.within(ctx, g, r.left)
+	if err != nil {
+		return err
+	}
+	r.left -= looked
+	return r.scan(ctx, some)
+}
+
+// throughAll goes through the rows of all jobs: half of those that a page may
+// look at by their ids, which are as dense as they are, and the others by their
+// number. Where that finds little, an index of the jobs may find more.
+func (r *reading) throughAll(ctx context.Context, g joblog.Range) error {
+	had, may, near := len(r.events), r.left, g
+	if g.Hi-g.Lo >= int64(may) {
+		near = r.first(g, max(may/2, 1))
+	}
+	r.left -= int(near.Hi-near.Lo) + 1
+	if err := r.scan(ctx, near); err != nil {
+		return err
+	}
+	for rest := r.rest(g); rest.Lo <= rest.Hi && !r.more && !r.spent(); rest = r.rest(g) {
+		some, looked, err := r.within(ctx, rest, min(r.left, 2*joblog.PageRows))
+		if err != nil {
+			return err
+		}
+		r.left -= looked
+		if err := r.scan(ctx, some); err != nil {
+			return err
+		}
+	}
+	if r.more || r.faults <= 0 {
+		return nil
+	}
+	return r.walk(ctx, r.rest(g), may/max(len(r.events)-had, 1))
+}
+
+// within is the part of a range that has no more rows than most, and how many it
+// has, at most.
+func (r *reading) within(ctx context.Context, g joblog.Range, most int) (some joblog.Range, n int, err error) {
+	if g.Hi-g.Lo < int64(most) {
+		return g, int(g.Hi-g.Lo) + 1, nil
+	}
+	var lo, hi int64
+	args := []any{r.q.Job, g.Lo, g.Hi, most}
+	err = each(ctx, r.tx, r.beyond, args, func(scan scanner) error { return scan(&n, &lo, &hi) })
+	if n == most && r.q.Last {
+		g.Lo = lo
+	} else if n == most {
+		g.Hi = hi
+	}
+	return g, n, err
+}
+
+// scan reads the rows of a range.
+func (r *reading) scan(ctx context.Context, g joblog.Range) error {
+	r.begin(g)
+	for rest := g; rest.Lo <= rest.Hi && !r.more && r.faults > 0; rest = r.rest(g) {
+		n, limit := 0, r.rows-len(r.events)+1
+		args := append([]any{r.q.Job, rest.Lo, rest.Hi, limit}, r.filter...)
+		err := r.read(ctx, r.ranged, args, &n)
+		switch {
+		case err != nil && !r.faulty(ctx, r.tx, r.ranged, args, err):
+			return err
+		case err != nil:
+			if err := r.mend(ctx, r.rest(rest), err); err != nil {
+				return err
+			}
+		case !r.more && n < limit:
+			r.end(g)
+		}
+	}
+	return nil
+}
+
+// read runs a statement of rows of the job, and counts them.
+func (r *reading) read(ctx context.Context, query string, args []any, n *int) error {
+	return each(ctx, r.tx, query, args, func(scan scanner) error {
+		*n++
+		e := joblog.Event{Job: r.q.Job}
+		return r.add(scan, &e)
+	})
+}
+
+// walk finds rows by an index of jobs that is not in the order of ids. It looks at
+// all entries of the job, so it is of use only if these are fewer than the rows of
+// all jobs that it saves to look at: apart, from one row of the job to the next.
+func (r *reading) walk(ctx context.Context, g joblog.Range, apart int) error {
+	if r.path != byJob || g.Lo > g.Hi {
+		return nil
+	}
+	limit := r.rows - len(r.events) + 1
+	may, n := min(apart*limit, longWalk), 0
+	err := each(ctx, r.tx, r.mine, []any{r.q.Job, may + 1}, func(scan scanner) error { return scan(&n) })
+	if err != nil || n > may {
+		return err
+	}
+	var ids []int64
+	args := append([]any{r.q.Job, g.Lo, g.Hi, limit}, r.filter...)
+	err = each(ctx, r.tx, r.ids, args, func(scan scanner) error {
+		var id int64
+		err := scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	if r.faulty(ctx, r.tx, r.ids, args, err) {
+		return nil // where it is bad is found by ids
+	} else if err != nil {
+		return err
+	}
+	if err := r.list(ctx, ids); err != nil || r.more || r.faults <= 0 || len(ids) == limit {
+		return err
+	}
+	r.end(g)
+	return nil
+}
+
+// list reads rows by their ids.
+func (r *reading) list(ctx context.Context, ids []int64) error {
+	b, err := json.Marshal(ids)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	n, args := 0, []any{r.q.Job, string(b)}
+	err = r.read(ctx, r.listed, args, &n)
+	if !r.faulty(ctx, r.tx, r.listed, args, err) {
+		return err
+	}
+	at := slices.Index(ids, r.at) + 1 // after the last that was read
+	for _, id := range ids[at:] {
+		if r.more || r.faults <= 0 {
+			break
+		}
+		if err := r.scan(ctx, joblog.Range{Lo: id, Hi: id}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
