@@ -233,6 +233,7 @@ func (v *viewer) begin(ctx context.Context) (err error) {
 		v.opts.After, v.opts.Told, v.resumed = joblog.Cursor{}, 0, false
 	}
 	v.stream = joblog.NewStream(v.hub, v.seat.em, v.opts)
+	v.opts.After = joblog.Cursor{} // the stream goes on from there
 	v.shown.Store(v.stream)
 	return nil
 }

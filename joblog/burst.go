@@ -64,7 +64,7 @@ func (bs *Bursts) get(em *Emitter, w want) *Burst {
 // burst makes a burst of about a chunk, nil if its beginning has fallen off
 // the ring.
 func (e *Emitter) burst(w want) *Burst {
-	b := &Burst{}
+	b, loose := &Burst{}, false
 	opts := Options{Rank: w.rank, Since: w.since}
 	buf := make([]byte, ChunkRoom, 1024)
 	next, ok := e.Range(w.from, func(f *Frame) bool {
@@ -74,12 +74,16 @@ func (e *Emitter) burst(w want) *Burst {
 		b.latest = f.Cursor
 		if opts.wants(f.Rank, f.Millis) {
 			b.rows++
+			loose = !f.named()
 			buf = w.format.AppendFrame(buf, f)
 		}
 		return true
 	})
 	if !ok {
 		return nil
+	}
+	if loose {
+		buf = w.format.AppendPosition(buf, b.latest)
 	}
 	b.next = next
 	if len(buf) > ChunkRoom {

@@ -20,6 +20,7 @@ type Emitter struct {
 
 	mu     sync.RWMutex
 	trail  trail
+	ids    ids
 	ring   []Frame
 	first  int64 // number of ring[0]
 	bytes  int
@@ -87,8 +88,11 @@ func (e *Emitter) Append(pos Cursor, since time.Time, events []Event) {
 	leg := e.trail.reach(pos, ids)
 	late := leg.late(ids)
 	leg = leg.short(late)
+	var id []byte
 	for i := range events {
-		f := NewFrame(&events[i], leg.after(ids[i]))
+		ev, c := &events[i], leg.after(ids[i])
+		id = e.ids.append(id[:0], ev.Size(), func() Cursor { return c })
+		f := newFrame(ev.room(id), ev, c)
 		f.since = since.Sub(e.born)
 		if i < late || i == len(events)-1 {
 			f.holes = len(f.Cursor.Holes) // the others' are parts of the last one's

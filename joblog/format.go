@@ -62,6 +62,14 @@ func (f Format) AppendEnd(b []byte, state string, c Cursor) []byte {
 	return b
 }
 
+// AppendPosition appends an id alone: the client has c. No page sees an event.
+func (f Format) AppendPosition(b []byte, c Cursor) []byte {
+	if f != SSE {
+		return b
+	}
+	return append(appendID(b, c, 0), '\n')
+}
+
 // AppendState appends the named event state: where the job is.
 func (f Format) AppendState(b []byte, state string) []byte {
 	switch f {

@@ -25,29 +25,37 @@ type Frame struct {
 
 // NewFrame encodes an event. After it, a viewer has what c covers.
 func NewFrame(e *Event, c Cursor) Frame {
-	const around = 160 // names, numbers and punctuation
-	return newFrame(make([]byte, 0, around+3*len(c.Holes)+len(e.Job)+len(e.Message)+len(e.Message)/16+len(e.Severity)), e, c)
+	return newFrame(e.room(appendID(nil, c, 0)), e, c)
 }
 
-// newFrame encodes an event into b.
+// room is a buffer for the event's frame, which begins with its id.
+func (e *Event) room(id []byte) []byte {
+	const around = 140 // names, numbers and punctuation
+	return append(make([]byte, 0, around+len(id)+len(e.Job)+len(e.Message)+len(e.Message)/16+len(e.Severity)), id...)
+}
+
+// newFrame encodes an event into b, where its id is, if it has one.
 func newFrame(b []byte, e *Event, c Cursor) Frame {
-	b = appendID(b, c, 0)
-	b = append(b, "data: "...)
+	b = append(b, dataField...)
 	start := len(b)
 	b = appendLog(b, e)
 	b = append(b, "\n\n"...)
 	return Frame{ID: e.ID, Rank: rankOf(e.Severity), Millis: e.Millis(), Cursor: c, sse: b, json: start}
 }
 
-// at is the frame with another cursor.
-func (f *Frame) at(c Cursor) *Frame {
-	const data = len("data: ")
+// at is the frame with the id that is given instead of its own, if one is.
+func (f *Frame) at(id []byte) *Frame {
 	g := *f
-	g.Cursor = c
-	g.sse = append(appendID(nil, c, 0), f.sse[f.json-data:]...)
+	g.sse = append(id, f.sse[f.json-len(dataField):]...)
 	g.json = len(g.sse) - (len(f.sse) - f.json)
 	return &g
 }
+
+// dataField is what is before the JSON.
+const dataField = "data: "
+
+// named reports whether the frame has an id.
+func (f *Frame) named() bool { return f.json > len(dataField) }
 
 // SSE is the event as a Server-Sent Events frame. It must not be changed.
 func (f *Frame) SSE() []byte { return f.sse }

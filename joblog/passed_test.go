@@ -2,7 +2,9 @@ package joblog
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -41,6 +43,8 @@ func TestPassed(t *testing.T) {
 		{"none", 101, -1, 10},
 		{"from the end", 5, 1, 10 + 10},
 		{"near the end", 95, 1, 1 + 1},
+		{"none, from the end", 101, 1, 10 + 1},
+		{"fewer than wanted", 95, 2, 10 + 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			em := NewEmitter("a")
@@ -61,6 +65,51 @@ func TestPassed(t *testing.T) {
 				t.Errorf("the store is not told the rank: %+v", src.queries)
 			}
 		})
+	}
+}
+
+// TestPassedIDs is cut in a replay that has nothing to send: who comes again goes
+// on where it was.
+func TestPassedIDs(t *testing.T) {
+	for _, format := range []Format{SSE, Text} {
+		em := NewEmitter("a")
+		em.Open(Cursor{N: 100})
+		s := NewStream(&sparse{match: 95}, em, Options{Tail: -1, Rank: RankError, Format: format})
+		for page := range 5 {
+			b, state, err := s.Pull(t.Context(), nil)
+			want := fmt.Sprintf("id: %d\n\n", 10*(page+1))
+			if format == Text {
+				want = ""
+			}
+			if string(b) != want || state != More || err != nil {
+				t.Errorf("page %d: %q, %d, %v, want %q", page, b, state, err, want)
+			}
+		}
+		s.Close()
+	}
+}
+
+// endless is a log of which nothing is wanted.
+type endless struct{ reads int }
+
+func (e *endless) Position() Cursor { return Cursor{N: 1 << 40} }
+
+func (e *endless) Read(_ context.Context, q Query) (Page, error) {
+	if e.reads++; !q.Last {
+		return Page{}, nil
+	}
+	return Page{More: true, Passed: q.UpTo.N - PassedRows + 1}, nil
+}
+
+// TestTailPassed looks for the newest rows that pass, and gives up.
+func TestTailPassed(t *testing.T) {
+	em, src := NewEmitter("a"), new(endless)
+	em.Open(src.Position())
+	s := NewStream(src, em, Options{Tail: 1, Rank: RankError})
+	defer s.Close()
+	b := replayed(t, s)
+	if most := TailPassed/PassedRows + 1; src.reads != most || !strings.HasSuffix(b, "id: 1099511627776\ndata: {}\n\n") {
+		t.Errorf("%d reads, want %d, and at last %q", src.reads, most, b)
 	}
 }
 

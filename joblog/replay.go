@@ -45,6 +45,7 @@ func (s *Stream) pullSheet(ctx context.Context, b []byte) ([]byte, State, error)
 	for size := 0; to < limit && size < chunk; to++ {
 		size += len(s.sheet.frames(to, to+1))
 	}
+	before := len(b)
 	b = s.appendLines(b, from, to)
 	if to < limit {
 		at = s.sheet.rows[to-1].id
@@ -55,6 +56,8 @@ func (s *Stream) pullSheet(ctx context.Context, b []byte) ([]byte, State, error)
 	s.trail = trail{at: Cursor{N: at}, known: at}
 	if at == s.target.N {
 		s.last = true
+	} else if len(b) == before && at == s.sheet.Through {
+		b = s.leave(b)
 	}
 	return b, More, nil
 }

@@ -53,7 +53,7 @@ func (s *Sheet) add(upTo int64, p Page) {
 	s.sse, s.rows = slices.Grow(s.sse, size), slices.Grow(s.rows, len(p.Events))
 	for i := range p.Events {
 		e := &p.Events[i]
-		f := newFrame(s.sse[len(s.sse):], e, Cursor{N: e.ID})
+		f := newFrame(appendID(s.sse[len(s.sse):], Cursor{N: e.ID}, 0), e, Cursor{N: e.ID})
 		s.sse = append(s.sse, f.sse...) // which is where it is already, if there was room
 		s.rows = append(s.rows, line{e.ID, f.Millis, len(s.sse), f.Rank})
 	}

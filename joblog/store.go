@@ -12,6 +12,9 @@ import (
 const (
 	PageRows  = 4000
 	PageBytes = 1 << 20
+	// PassedRows is how many rows one Read passes over at most, since they are not
+	// wanted.
+	PassedRows = 50_000
 )
 
 // WordBytes is the length, in bytes, to which a store cuts severities and states,

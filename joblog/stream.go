@@ -12,6 +12,10 @@ import (
 // a connection.
 const chunk = 64 << 10
 
+// TailPassed is how many rows that do not pass the filters are passed over at most
+// to find the newest ones that do, counted in pages of PassedRows.
+const TailPassed = 500_000
+
 // Source is where a stream gets the rows that its emitter does not have.
 type Source interface {
 	// Read returns one page of one job's log.
@@ -74,6 +78,8 @@ type Stream struct {
 	passed  int64     // not live: id up to which the store looked after page; 0 if that is its last row
 	coming  *reading  // not live: the page after page, while page is sent; nil if there is none
 	scratch []byte    // not live: where rows are encoded
+	row     int64     // not live: the last one of page that was pulled, or passed; 0 if trail has it
+	ids     ids       // of its rows
 	leg     leg       // not live: of page
 	short   leg       // not live: leg, for ids
 	last    bool      // not live: page is the last one up to target
@@ -94,6 +100,7 @@ type Stream struct {
 // to be closed.
 func NewStream(src Source, em *Emitter, opts Options) *Stream {
 	s := &Stream{src: src, em: em, opts: opts}
+	s.opts.After = Cursor{} // it may take much memory, and is not needed for long
 	s.replay(opts.After)
 	s.show()
 	return s
@@ -106,7 +113,7 @@ func (s *Stream) replay(c Cursor) {
 	s.next = s.em.Next()
 	s.target = s.src.Position()
 	s.trail = trail{at: c, known: c.N}
-	s.live, s.last, s.page, s.passed = false, false, nil, 0
+	s.live, s.last, s.page, s.passed, s.row = false, false, nil, 0, 0
 }
 
 // Rows is the number of rows pulled so far.
@@ -148,9 +155,11 @@ func (s *Stream) Live() bool { return s.live }
 // client that is slow to take it costs no memory.
 func (s *Stream) Drop() {
 	s.Close()
-	s.sheet = nil
+	s.pass()
+	s.trail.shrink()
+	s.sheet, s.scratch, s.leg, s.short = nil, nil, leg{}, leg{}
 	if len(s.page) > 0 {
-		s.page, s.passed, s.last, s.scratch = nil, 0, false, nil
+		s.page, s.passed, s.last = nil, 0, false
 	}
 }
 
@@ -190,32 +199,52 @@ func (s *Stream) pullPage(ctx context.Context, b []byte) ([]byte, State, error) 
 			return b, More, fmt.Errorf("reading the log: %w", err)
 		}
 	}
-	limit := len(b) + chunk
-	for len(s.page) > 0 && len(b) < limit {
+	before := len(b)
+	for len(s.page) > 0 && len(b) < before+chunk {
 		b = s.appendRow(b, &s.page[0])
 		s.page = s.page[1:]
 	}
-	if len(s.page) == 0 && s.passed > 0 {
-		s.trail.at = s.leg.after(s.passed)
-		s.passed = 0
-	}
-	if len(s.page) > 0 || !s.last {
+	if len(s.page) > 0 {
 		return b, More, nil
 	}
-	s.trail.arrive(s.target)
-	s.trail.own = nil // what it was for is over
-	s.leg, s.short = leg{}, leg{}
-	s.live, s.sheet, s.page, s.scratch, s.latest, s.ahead = true, nil, nil, nil, s.trail.at, true
+	s.pass()
+	if s.last {
+		s.arrive()
+	} else if len(b) == before {
+		b = s.leave(b)
+	}
 	return b, More, nil
 }
 
+// pass notes in the trail what of the page was pulled: a cursor for each of its
+// rows would take as long as there are holes.
+func (s *Stream) pass() {
+	if len(s.page) == 0 {
+		s.row, s.passed = max(s.row, s.passed), 0
+	}
+	if s.row > 0 {
+		s.trail.at, s.row = s.leg.after(s.row), 0
+	}
+}
+
+// arrive ends the replay. What it was for, and may take much memory, is let go of.
+func (s *Stream) arrive() {
+	s.trail.arrive(s.target)
+	s.trail.own = nil
+	s.leg, s.short, s.target = leg{}, leg{}, Cursor{}
+	s.live, s.sheet, s.page, s.scratch, s.latest, s.ahead = true, nil, nil, nil, s.trail.at, true
+}
+
 func (s *Stream) appendRow(b []byte, e *Event) []byte {
-	s.trail.at = s.leg.after(e.ID)
+	s.row = e.ID
 	if !s.opts.wants(rankOf(e.Severity), e.Millis()) {
 		return b
 	}
-	c := s.short.after(e.ID)
-	f := newFrame(s.scratch[:0], e, c) // nobody shares it
+	id := s.scratch[:0]
+	if s.opts.Format == SSE {
+		id = s.ids.append(id, e.Size(), func() Cursor { return s.short.after(e.ID) })
+	}
+	f := newFrame(id, e, Cursor{}) // nobody shares it
 	s.scratch = f.sse
 	s.rows++
 	return s.opts.Format.AppendFrame(b, &f)
@@ -249,34 +278,40 @@ func (s *Stream) readPage(ctx context.Context) error {
 }
 
 // seek finds the cursor after which there are as many rows as the viewer
-// wants. It pages backwards, since the filters decide which rows count.
-func (s *Stream) seek(ctx context.Context) (Cursor, error) {
-	wanted, upTo, limit := s.opts.Tail, s.target, PageRows
-	if s.opts.Rank == 0 && s.opts.Since == 0 {
-		limit = min(wanted, PageRows)
+// wants, or fewer if TailPassed rows do not pass the filters. It pages backwards,
+// since these decide which rows count.
+func (s *Stream) seek(ctx context.Context) (start Cursor, err error) {
+	q := s.query(Cursor{})
+	if q.Last = true; q.Rank == 0 && q.Since == 0 {
+		q.Limit = min(s.opts.Tail, PageRows)
 	}
-	for wanted > 0 {
-		page, err := s.src.Read(ctx, Query{Job: s.em.job, UpTo: upTo, Last: true, Limit: limit, Rank: s.opts.Rank, Since: s.opts.Since})
+	start = s.target
+	for wanted, passed := s.opts.Tail, 0; wanted > 0 && passed < TailPassed; {
+		page, err := s.src.Read(ctx, q)
 		if err != nil {
-			return Cursor{}, err
+			return start, err
 		}
 		for _, e := range slices.Backward(page.Events) {
-			if s.opts.wants(rankOf(e.Severity), e.Millis()) {
-				wanted--
+			if q.UpTo = q.UpTo.Clip(e.ID - 1); !s.opts.wants(rankOf(e.Severity), e.Millis()) {
+				passed++
+				continue
 			}
-			upTo = upTo.Clip(e.ID - 1)
-			if wanted == 0 {
-				return upTo, nil
+			if start, wanted = q.UpTo, wanted-1; wanted == 0 {
+				return start, nil
 			}
+		}
+		switch {
+		case page.Passed > 0:
+			q.UpTo = q.UpTo.Clip(page.Passed - 1)
+			passed += PassedRows
+		case !page.More && passed == 0:
+			return Cursor{}, nil // it wants all there is
 		}
 		if !page.More {
-			return Cursor{}, nil
-		}
-		if page.Passed > 0 {
-			upTo = upTo.Clip(page.Passed - 1)
+			break
 		}
 	}
-	return upTo, nil
+	return start, nil
 }
 
 func (s *Stream) pullRing(b []byte) ([]byte, State, error) {
@@ -303,10 +338,12 @@ func (s *Stream) appendFrame(b []byte, f *Frame) []byte {
 	if s.trail.at.Covers(f.ID) {
 		return b // the replay had it
 	}
-	if s.ahead {
-		f = s.pastNode(f)
+	c := f.Cursor
+	if s.ahead { // another node may have noticed rows before this one: who came from there has them
+		c = s.have().Union(c)
+		s.ahead = !c.equal(f.Cursor)
 	}
-	s.latest = f.Cursor
+	s.latest = c
 	if !s.opts.wants(f.Rank, f.Millis) {
 		return b
 	}
@@ -314,17 +351,13 @@ func (s *Stream) appendFrame(b []byte, f *Frame) []byte {
 		s.since = s.em.born.Add(f.since)
 	}
 	s.rows++
-	return s.opts.Format.AppendFrame(b, f)
-}
-
-// pastNode is a frame with the cursor of this viewer. Another node may have
-// noticed rows before this one does: whoever came from there has them already.
-func (s *Stream) pastNode(f *Frame) *Frame {
-	c := s.have().Union(f.Cursor)
-	if s.ahead = !c.equal(f.Cursor); s.ahead {
-		f = f.at(c)
+	switch {
+	case !s.ahead:
+		s.ids.note(f)
+	case s.opts.Format == SSE:
+		f = f.at(s.ids.append(nil, len(f.sse), func() Cursor { return c }))
 	}
-	return f
+	return s.opts.Format.AppendFrame(b, f)
 }
 
 // rest appends what follows the newest frame: the end, or that the viewer has
@@ -340,14 +373,14 @@ func (s *Stream) rest(b []byte) ([]byte, State, error) {
 		return s.opts.Format.AppendEnd(b, end.State, s.have().Union(end.Cursor)), Ended, nil
 	}
 	if s.opts.Once {
-		return b, Ended, nil
+		return s.settle(b), Ended, nil
 	}
 	if !s.told {
-		s.told = true
+		s.told, s.ids.owed = true, 0
 		c := s.have()
 		b = s.opts.Format.AppendNotice(b, CaughtUp, "", &c)
 	}
-	return b, Idle, nil
+	return s.settle(b), Idle, nil
 }
 
 // have is what the viewer has.

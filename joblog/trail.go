@@ -81,9 +81,23 @@ func (t *trail) remember(ids []int64, low int64) {
 	if late {
 		slices.Sort(t.own)
 	}
-	if over := len(t.own) - maxOwn; over > 0 {
+	t.forget(maxOwn)
+}
+
+// forget forgets all but the newest ids.
+func (t *trail) forget(most int) {
+	if over := len(t.own) - most; over > 0 {
 		t.known = max(t.known, t.own[over-1])
 		t.own = slices.Delete(t.own, 0, over)
+	}
+}
+
+// shrink gives back what memory a trail can do without for long.
+func (t *trail) shrink() {
+	const most = 256 // ids
+	if len(t.own) > most {
+		t.forget(most)
+		t.own = slices.Clone(t.own)
 	}
 }
 
