@@ -35,6 +35,17 @@ var kinds = map[string]func(ctx context.Context, a *attack, conn net.Conn){
 	"tokens": func(_ context.Context, a *attack, conn net.Conn) {
 		a.ask(conn, "/closed/"+a.job, fmt.Sprintf("Authorization: Bearer %s%042d0\r\n", forged, rand.Int64()))
 	},
+	"bodies":  bodies,
+	"windows": windows,
+	"holes": func(_ context.Context, a *attack, conn net.Conn) {
+		a.take(conn, a.path()+once(), "Last-Event-ID: "+holed(a.newest)+"\r\n")
+	},
+	"tails": func(_ context.Context, a *attack, conn net.Conn) {
+		a.take(conn, a.path()+"?severity=critical&tail=1&follow=false", "")
+	},
+	"huge": func(_ context.Context, a *attack, conn net.Conn) {
+		a.take(conn, "/jobs/"+a.huge+"/logs"+once(), "")
+	},
 }
 
 // forged is a token but for its signature: whoever is to refuse it has to verify
@@ -49,7 +60,11 @@ func (a *attack) attempt(ctx context.Context, do func(context.Context, *attack, 
 	a.attempts++
 	a.mu.Unlock()
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: a.from.AsSlice()}, Timeout: 10 * time.Second}
-	conn, err := dialer.DialContext(ctx, "tcp", a.server.String())
+	to := a.server
+	if a.kind == "windows" {
+		to = a.secure
+	}
+	conn, err := dialer.DialContext(ctx, "tcp", to.String())
 	if err != nil {
 		if ctx.Err() == nil {
 			a.note("no connection")

@@ -71,8 +71,8 @@ func (o *options) beside(ctx context.Context, index int, kind string) (r *rig.Re
 
 // round is what was measured each time.
 type round struct {
-	p99, cpu, others, attackers []float64
-	lost, doubled               float64
+	p50, p99, cpu, others, attackers []float64
+	lost, doubled                    float64
 }
 
 // measure publishes for some time. attackers is nil if there are none.
@@ -94,6 +94,7 @@ func (s *scene) measure(ctx context.Context, to *round, jobs []*load.Job, attack
 	}
 	const ms = float64(time.Millisecond)
 	server := 100 * float64(cpu2-cpu) / float64(after.At.Sub(before.At))
+	to.p50 = append(to.p50, float64(s.loop.Tally.Latency.Quantile(0.5))/ms)
 	to.p99 = append(to.p99, float64(s.loop.Tally.Latency.Quantile(0.99))/ms)
 	to.cpu = append(to.cpu, server)
 	to.attackers = append(to.attackers, after.Since(before, func(s rig.Spent) time.Duration { return s.Server })-server)
@@ -105,30 +106,51 @@ func (s *scene) measure(ctx context.Context, to *round, jobs []*load.Job, attack
 
 // attacked measures beside attackers, who come first and stop by themselves.
 func (s *scene) attacked(ctx context.Context, to *round, jobs []*load.Job, from, kind string, r *rig.Report) error {
-	dir, err := os.MkdirTemp(s.home, "attack")
+	a, err := s.attack(ctx, from, "-kind", kind, "-job", jobs[0].Name, "-connections", strconv.Itoa(s.attackers), "-pace", strconv.Itoa(s.pace))
 	if err != nil {
 		return err
+	}
+	defer a.process.Stop()
+	if err := s.measure(ctx, to, jobs, a.process); err != nil {
+		return err
+	}
+	said, err := a.stop()
+	r.Note(said)
+	return err
+}
+
+// attackers are those of one command.
+type attackers struct {
+	process *rig.Process
+	dir     string
+}
+
+// attack starts attackers, and returns when they are under way.
+func (s *scene) attack(ctx context.Context, from string, args ...string) (a attackers, err error) {
+	if a.dir, err = os.MkdirTemp(s.home, "attack"); err != nil {
+		return a, err
 	}
 	// They are to have what the generator leaves of the core.
-	p, err := rig.Launch([]string{
-		"nice", "-n", "19", s.programs["attack"], "-kind", kind, "-server", s.nodes[0].plain.String(), "-from", from, "-job", jobs[0].Name,
-		"-connections", strconv.Itoa(s.attackers), "-pace", strconv.Itoa(s.pace), "-time", (patience + s.duration).String(),
-	}, dir, s.ownCore)
+	a.process, err = rig.Launch(append([]string{
+		"nice", "-n", "19", s.programs["attack"], "-server", s.nodes[0].plain.String(), "-secure", s.nodes[0].secure.String(), "-from", from,
+		"-time", (patience + s.duration).String(),
+	}, args...), a.dir, s.ownCore)
 	if err != nil {
-		return err
+		return a, err
 	}
-	defer p.Stop()
-	under := func() bool { return strings.Contains(p.Tail(), "all have begun") || ended(p) }
+	under := func() bool { return strings.Contains(a.process.Tail(), "all have begun") || ended(a.process) }
 	if err := s.loop.Run(ctx, under); err != nil {
-		return err
+		a.process.Stop()
+		return a, err
 	}
-	if err := s.measure(ctx, to, jobs, p); err != nil {
-		return err
-	}
-	p.Stop()
-	said, err := os.ReadFile(filepath.Join(dir, "log"))
-	r.Note(strings.TrimSpace(string(said)))
-	return err
+	return a, nil
+}
+
+// stop ends the attackers, and returns what they say of it.
+func (a attackers) stop() (string, error) {
+	a.process.Stop()
+	said, err := os.ReadFile(filepath.Join(a.dir, "log"))
+	return strings.TrimSpace(string(said)), err
 }
 
 func ended(p *rig.Process) bool {

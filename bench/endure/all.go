@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/caddyjobs/caddyjobs/bench/rig"
@@ -19,7 +20,7 @@ func (o *options) all(ctx context.Context) error {
 	if err := o.prepare(ctx); err != nil {
 		return err
 	}
-	defer os.RemoveAll(o.dir)
+	defer o.release()
 	missed := false
 	for _, s := range o.scenarios {
 		reports, err := o.one(ctx, s)
@@ -54,11 +55,22 @@ func (o *options) prepare(ctx context.Context) (err error) {
 	if o.dir, err = os.MkdirTemp("", "endure"); err != nil {
 		return err
 	}
-	err = errors.Join(rig.Certify(o.dir), rig.RaiseFiles(max(2*o.viewers, o.attackers+o.few)))
+	if o.mixes() && slices.Contains(o.mixed.stores, "postgres") {
+		err = o.serve() // before this process keeps to one core
+	}
+	err = errors.Join(err, rig.Certify(o.dir), rig.RaiseFiles(max(2*o.viewers, o.attackers+o.few)))
 	if o.ownCore >= 0 {
 		err = errors.Join(err, rig.Pin(o.ownCore))
 	}
 	return err
+}
+
+// release removes what prepare made.
+func (o *options) release() {
+	if o.postgres != nil {
+		o.postgres.Close()
+	}
+	_ = os.RemoveAll(o.dir) // it is temporary
 }
 
 // build makes what is run: the server as users have it, and the attackers.

@@ -2,7 +2,8 @@
 // reloads, its end, its death, and abuse. They should notice nothing.
 //
 //	go run ./bench/endure                        everything: a quarter of an hour
-//	go run ./bench/endure -scenarios reload,exit of reload, exit, crash, abuse
+//	go run ./bench/endure -scenarios reload,exit of reload, exit, crash, abuse, mix
+//	go run ./bench/endure -scenarios mix -check  what hostile clients do, on both stores
 //	go run ./bench/endure -check                 and fail if a bar is missed
 //	go run ./bench/endure -option 'heartbeat 5s' with a further line in jobs { }
 //
@@ -30,4 +31,10 @@
 //     compute counts as others' here, as they do not last.
 //   - abuse: viewers alone, and again beside attackers of one kind after the
 //     other, each of them with an address of its own (bench/attack).
+//   - mix: viewers alone, and again beside attackers of many kinds at the same
+//     time (bench/attack -mix), with no limits set, on SQLite and on Postgres,
+//     which has both cores. The attackers ask for a log of 2 million rows and
+//     for rows with severities of 5 and 17 MB, of which more are written
+//     meanwhile. Latencies, memory, what /readyz says, and how long the server
+//     takes to end while the attackers hold on.
 package main

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,15 +20,20 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func small(t *testing.T, args ...string) *options {
 	t.Helper()
 	o, err := parse(append(strings.Fields("-server-core -1 -generator-core -1 -viewers 30 -jobs 10 -rate 200 -calm 100 -reloads 3 "+
-		"-pause 50ms -kills 2 -within 300ms -few 12 -rounds 1 -attackers 50 -pace 200 -time 500ms"), args...))
+		"-pause 50ms -kills 2 -within 300ms -few 12 -rounds 1 -attackers 50 -pace 200 -time 500ms "+
+		"-drain 2s -beside 12 -mix-time 3s -rows 20000 -scale 0.05"), args...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("TMPDIR", t.TempDir())
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil { // Postgres runs as somebody else
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", dir)
 	if err := o.prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(o.dir) })
+	t.Cleanup(o.release)
 	return o
 }
 
@@ -65,7 +71,7 @@ func contains(names []string, figure string) bool {
 func TestScenarios(t *testing.T) {
 	o := small(t)
 	for _, s := range scenarios {
-		t.Run(s.name, func(t *testing.T) { holds(t, o, s, "times") })
+		t.Run(s.name, func(t *testing.T) { holds(t, o, s, "times", "seconds to exit", "resident") })
 	}
 }
 

@@ -32,7 +32,7 @@ func (n *node) look(ctx context.Context) (in inside, err error) {
 		return in, err
 	}
 	// The database's are a pool's, which grows when it is busy.
-	files, err := n.process.Files(n.database)
+	files, err := n.process.Files(n.db.file)
 	in.files = float64(files)
 	return in, err
 }

@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"flag"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyjobs/caddyjobs/bench/rig"
+	"github.com/caddyjobs/caddyjobs/internal/testdb"
 )
 
 // options are what the flags say, and what they lead to.
@@ -28,9 +31,12 @@ type options struct {
 	attackers, pace  int
 	duration, settle time.Duration
 	attacks          []string
+	mixed            mixed
 
-	programs map[string]string
-	dir      string
+	programs  map[string]string
+	dir       string
+	postgres  *testdb.Server // nil if no scenario needs it
+	databases int            // made there, for their names
 }
 
 // scenario is something that a server goes through.
@@ -39,14 +45,14 @@ type scenario struct {
 	run  func(ctx context.Context, o *options) ([]*rig.Report, error)
 }
 
-var scenarios = []scenario{{"reload", reload}, {"exit", exit}, {"crash", crash}, {"abuse", abuse}}
+var scenarios = []scenario{{"reload", reload}, {"exit", exit}, {"crash", crash}, {"abuse", abuse}, {"mix", mix}}
 
 func main() { rig.Command("endure", parse, (*options).all) }
 
 func parse(args []string) (*options, error) {
 	o := new(options)
 	flags := flag.NewFlagSet("endure", flag.ContinueOnError)
-	what := flags.String("scenarios", "reload,exit,crash,abuse", "what is measured, separated by commas")
+	what := flags.String("scenarios", "reload,exit,crash,abuse,mix", "what is measured, separated by commas")
 	attacks := flags.String("attacks", strings.Join(kinds, ","), "the attacks of abuse, separated by commas")
 	flags.BoolVar(&o.check, "check", false, "fail if a bar is missed")
 	flags.IntVar(&o.serverCore, "server-core", 0, "the core of the servers; -1 for any")
@@ -71,10 +77,14 @@ func parse(args []string) (*options, error) {
 	flags.IntVar(&o.pace, "pace", 1000, "requests a second of an attack, in all")
 	flags.DurationVar(&o.duration, "time", 5*time.Second, "how long a rate is kept up in abuse")
 	flags.DurationVar(&o.settle, "settle", time.Minute, "how long a server may take to give back what it holds")
-	if err := flags.Parse(args); err != nil {
+	stores := o.mixed.flags(flags)
+	err := flags.Parse(args)
+	if err != nil {
 		return nil, err
 	}
-	var err error
+	if o.mixed.stores, err = rig.Choose(*stores, slices.Sorted(maps.Keys(places)), func(name string) string { return name }); err != nil {
+		return nil, err
+	}
 	o.scenarios, err = rig.Choose(*what, scenarios, func(s scenario) string { return s.name })
 	o.attacks = strings.Split(*attacks, ",")
 	return o, err

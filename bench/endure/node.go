@@ -34,10 +34,9 @@ const caddyfile = `{
 		}
 	}
 	jobs {
-		store sqlite {
-			path %[2]s
-		}
+		store %[2]s
 		linger 1s
+		drain_timeout %[9]s
 		heartbeat %[3]dms
 		poll_interval %[4]dms
 		%[5]s
@@ -45,6 +44,8 @@ const caddyfile = `{
 }
 http://localhost:%[6]d {
 	bind 127.0.0.1
+	jobs_health
+	jobs_ingest
 	jobs_logs
 	jobs_logs {
 		path /closed/{id}
@@ -65,15 +66,15 @@ https://localhost:%[7]d {
 type node struct {
 	*options
 	home          string
-	database      string
+	db            database
 	plain, secure netip.AddrPort
 	process       *rig.Process
 	admin         *http.Client
 }
 
 // newNode starts a node, which makes the database if it is not there.
-func newNode(ctx context.Context, o *options, dir, database string) (*node, error) {
-	n := &node{options: o, home: dir, database: database}
+func newNode(ctx context.Context, o *options, dir string, db database) (*node, error) {
+	n := &node{options: o, home: dir, db: db}
 	n.admin = &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true, // nothing of ours is to be found inside
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -91,8 +92,8 @@ func newNode(ctx context.Context, o *options, dir, database string) (*node, erro
 
 // config is the node's config, which is another one for each number.
 func (n *node) config(number int) string {
-	return fmt.Sprintf(caddyfile, n.home, n.database, 15_000+number, 1000+10*number, strings.Join(n.lines, "\n\t\t"),
-		n.plain.Port(), n.secure.Port(), n.dir)
+	return fmt.Sprintf(caddyfile, n.home, n.db.store, 15_000+number, 1000+10*number, strings.Join(n.lines, "\n\t\t"),
+		n.plain.Port(), n.secure.Port(), n.dir, n.drain)
 }
 
 // start starts the process, and returns when it serves logs.

@@ -21,6 +21,7 @@ type scene struct {
 	writer *writer
 	loop   *load.Loop
 	home   string
+	db     database
 	end    context.CancelCauseFunc
 	cause  func() error // why the scene ended early; nil if it has not
 	named  int          // jobs
@@ -29,25 +30,32 @@ type scene struct {
 // patience is how long after the last event viewers may wait for it.
 const patience = 3 * time.Minute
 
-// open starts so many nodes. The context that it returns ends with the writer
-// as well, and is to be used from then on.
-func (o *options) open(ctx context.Context, nodes int) (_ context.Context, s *scene, err error) {
+// open starts so many nodes on an SQLite database. The context that it returns
+// ends with the writer as well, and is to be used from then on.
+func (o *options) open(ctx context.Context, nodes int) (context.Context, *scene, error) {
+	return o.openOn(ctx, nodes, file)
+}
+
+// openOn is open, on another database.
+func (o *options) openOn(ctx context.Context, nodes int, on place) (_ context.Context, s *scene, err error) {
 	s = &scene{options: o}
 	ctx, s.end = context.WithCancelCause(ctx)
 	s.cause = func() error { return context.Cause(ctx) }
 	if s.home, err = os.MkdirTemp(o.dir, "scene"); err != nil {
 		return ctx, nil, err
 	}
-	if err := s.begin(ctx, nodes); err != nil {
+	if err := s.begin(ctx, nodes, on); err != nil {
 		return ctx, nil, errors.Join(err, s.close())
 	}
 	return ctx, s, nil
 }
 
-func (s *scene) begin(ctx context.Context, nodes int) (err error) {
-	database := filepath.Join(s.home, "jobs.db")
+func (s *scene) begin(ctx context.Context, nodes int, on place) (err error) {
+	if s.db, err = on(ctx, s); err != nil {
+		return err
+	}
 	for i := range nodes {
-		n, err := newNode(ctx, s.options, filepath.Join(s.home, strconv.Itoa(i)), database)
+		n, err := newNode(ctx, s.options, filepath.Join(s.home, strconv.Itoa(i)), s.db)
 		if n != nil {
 			s.nodes = append(s.nodes, n)
 		}
@@ -55,7 +63,7 @@ func (s *scene) begin(ctx context.Context, nodes int) (err error) {
 			return err
 		}
 	}
-	if s.writer, err = newWriter(ctx, database, s.end); err != nil {
+	if s.writer, err = newWriter(ctx, s.db, s.end); err != nil {
 		return err
 	}
 	go s.writer.serve(ctx)

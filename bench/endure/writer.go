@@ -9,8 +9,6 @@ import (
 	"net/netip"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver of the writer's own connection
-
 	"github.com/caddyjobs/caddyjobs/bench/feed"
 )
 
@@ -25,10 +23,9 @@ type writer struct {
 }
 
 // newWriter opens a database that has its tables.
-func newWriter(ctx context.Context, file string, fail context.CancelCauseFunc) (w *writer, err error) {
+func newWriter(ctx context.Context, d database, fail context.CancelCauseFunc) (w *writer, err error) {
 	w = &writer{fail: fail, ended: make(chan struct{})}
-	// That the machine fails is not tested: no commit waits for the disk.
-	if w.db, err = sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(10000)&_pragma=synchronous(off)&_txlock=immediate"); err != nil {
+	if w.db, err = d.open(); err != nil {
 		return nil, err
 	}
 	if w.listen, err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
@@ -62,7 +59,7 @@ func (w *writer) close() error {
 func (w *writer) begin(ctx context.Context, names []string) error {
 	return w.transact(ctx, func(tx *sql.Tx) error {
 		for _, name := range names {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO vibe_tasks (task_id, execution_state) VALUES (?, 'running')`, name); err != nil {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO vibe_tasks (task_id, execution_state) VALUES ($1, 'running')`, name); err != nil {
 				return fmt.Errorf("making a job: %w", err)
 			}
 		}
@@ -74,9 +71,9 @@ func (w *writer) write(ctx context.Context, lines []feed.Line) error {
 	now := time.Now().UnixMilli()
 	return w.transact(ctx, func(tx *sql.Tx) error {
 		for _, l := range lines {
-			query, args := `INSERT INTO vibe_events (task_id, event_message, severity, event_time) VALUES (?, ?, 'info', ?)`, []any{l.Job, l.Message, now}
+			query, args := `INSERT INTO vibe_events (task_id, event_message, severity, event_time) VALUES ($1, $2, 'info', $3)`, []any{l.Job, l.Message, now}
 			if l.State != "" {
-				query, args = `UPDATE vibe_tasks SET execution_state = ? WHERE task_id = ?`, []any{l.State, l.Job}
+				query, args = `UPDATE vibe_tasks SET execution_state = $1 WHERE task_id = $2`, []any{l.State, l.Job}
 			}
 			if _, err := tx.ExecContext(ctx, query, args...); err != nil {
 				return fmt.Errorf("writing a row: %w", err)

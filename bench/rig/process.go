@@ -140,22 +140,34 @@ func (p *Process) CPU() (total time.Duration, err error) {
 	return total, nil
 }
 
+// Peak is the most resident memory that the process itself has had, in bytes.
+func (p *Process) Peak() (int64, error) { return status(p.ID(), "VmHWM") }
+
 // Memory is the resident memory of the server, in bytes.
 func (p *Process) Memory() (total int64, err error) {
 	for _, id := range p.family() {
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", id))
+		n, err := status(id, "VmRSS")
 		if err != nil {
 			return 0, err
 		}
-		_, rest, _ := bytes.Cut(status, []byte("\nVmRSS:"))
-		line, _, _ := bytes.Cut(rest, []byte(" kB\n"))
-		n, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("/proc/%d/status: %w", id, err)
-		}
-		total += n << 10
+		total += n
 	}
 	return total, nil
+}
+
+// status is a size in /proc/<id>/status, in bytes.
+func status(id int, field string) (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", id))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := bytes.Cut(status, []byte("\n"+field+":"))
+	line, _, _ := bytes.Cut(rest, []byte(" kB\n"))
+	n, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("/proc/%d/status: %w", id, err)
+	}
+	return n << 10, nil
 }
 
 // Files is how many files the process itself has open, but for those whose
