@@ -10,60 +10,71 @@ import (
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
+// longestReason is how long the text of a placeholder is, in bytes.
+const longestReason = 1024
+
 // faulty reports whether err, of a query, comes of a row: a view may work out
 // something that cannot be, or that is too large. What cannot be prepared is no
 // row's fault.
 func (f *file) faulty(ctx context.Context, q querier, query string, args []any, err error) bool {
+	return suspect(err) && each(ctx, q, "EXPLAIN "+query, args, func(scanner) error { return errEnough }) == nil
+}
+
+// suspect reports whether err can come of a row.
+func suspect(err error) bool {
 	switch code(err) {
 	case lib.SQLITE_ERROR, lib.SQLITE_TOOBIG, lib.SQLITE_MISMATCH:
-		return each(ctx, q, "EXPLAIN "+query, args, func(scanner) error { return errEnough }) == nil
+		return true
 	default:
 		return false
 	}
 }
 
 // culprit is the first row of a range, or the last one going down, if a query
-// fails there: bad reports whether it does so within another range.
-func culprit(g joblog.Range, down bool, bad func(joblog.Range) (bool, error)) (int64, error) {
-	for g.Lo < g.Hi {
-		mid := g.Lo + (g.Hi-g.Lo)/2
-		near, far := joblog.Range{Lo: g.Lo, Hi: mid}, joblog.Range{Lo: mid + 1, Hi: g.Hi}
+// fails there: try runs it within another range. It is likely to be near.
+func culprit(g joblog.Range, down bool, try func(joblog.Range) error) (int64, error) {
+	const faster = 16
+	for near := int64(0); g.Lo < g.Hi; near = min(near, 1<<58)*faster + 1 {
+		near = min(near, (g.Hi-g.Lo)/2)
+		some, others := joblog.Range{Lo: g.Lo, Hi: g.Lo + near}, joblog.Range{Lo: g.Lo + near + 1, Hi: g.Hi}
 		if down {
-			near, far = far, near
+			some, others = joblog.Range{Lo: g.Hi - near, Hi: g.Hi}, joblog.Range{Lo: g.Lo, Hi: g.Hi - near - 1}
 		}
-		is, err := bad(near)
-		if err != nil {
+		switch err := try(some); {
+		case suspect(err):
+			g = some
+		case err != nil:
 			return 0, err
-		}
-		if g = far; is {
-			g = near
+		default:
+			g = others
 		}
 	}
 	return g.Lo, nil
 }
 
-// placeholder stands for a row that cannot be read.
-func (f *file) placeholder(id int64, job string, why error) *joblog.Event {
+// tell logs what is wrong with a row, once a minute at most: where one is, there
+// may be many, and all are read again and again.
+func (f *file) tell(what string, args ...any) {
 	now := time.Now().UnixNano()
 	if last := f.of.told.Load(); (last == 0 || now-last > int64(time.Minute)) && f.of.told.CompareAndSwap(last, now) {
-		f.of.log.Warn("a row cannot be read; who watches its job is shown the reason in its place", "id", id, "job", job, "error", why)
+		f.of.log.Warn(what, append(args, "path", f.of.path)...)
 	}
+}
+
+// placeholder stands for a row that cannot be read.
+func (f *file) placeholder(id int64, job string, why error) *joblog.Event {
+	f.tell("a row cannot be read; who watches its job is shown the reason in its place", "id", id, "job", job, "error", why)
 	return &joblog.Event{
 		ID: id, Job: job, Severity: "error", Unreadable: true,
-		Message: cut(fmt.Sprintf("[row %d cannot be read: %v]", id, why), joblog.PageBytes/1024),
+		Message: cut(fmt.Sprintf("[row %d cannot be read: %v]", id, why), longestReason),
 	}
 }
 
 // mend puts a placeholder for the first row of a range, at which err came, and
 // sets the page behind it.
 func (r *reading) mend(ctx context.Context, g joblog.Range, why error) error {
-	id, err := culprit(g, r.q.Last, func(g joblog.Range) (bool, error) {
-		args, n := append([]any{r.q.Job, g.Lo, g.Hi, 1}, r.filter...), 0
-		err := each(ctx, r.tx, r.ranged, args, func(scanner) error { n++; return nil })
-		if r.faulty(ctx, r.tx, r.ranged, args, err) {
-			return true, nil
-		}
-		return false, err
+	id, err := culprit(g, r.q.Last, func(g joblog.Range) error {
+		return each(ctx, r.tx, r.query, r.args(g, 1), func(scanner) error { return nil })
 	})
 	if err != nil {
 		return err
@@ -73,7 +84,7 @@ func (r *reading) mend(ctx context.Context, g joblog.Range, why error) error {
 	if err != nil {
 		return err
 	}
-	if job == r.q.Job && r.take(r.placeholder(id, job, why), 0) != nil {
+	if e := r.placeholder(id, job, why); job == r.q.Job && r.take(e, 0) != nil {
 		return nil // it is full
 	}
 	r.at = id

@@ -21,7 +21,7 @@ func (in *inspector) ids(l *layout, t tables.Tables, id column) error {
 			}
 		}
 	}
-	steps, base := in.plan(named(`SELECT {id} FROM {events} WHERE {id} = ?`, t), 0), in.base(t)
+	steps, base := in.plan(named(`SELECT {id} FROM {events} WHERE {id} = ?`, t), 0), in.base(named(`SELECT {id}, {job}, {message}, {severity}, {time} FROM {events}`, t))
 	if !l.rowid && !in.unique(steps, base) {
 		// Of a view it is not known, but may be seen.
 		twice := in.count(named(`SELECT count(*) FROM (SELECT {id} AS id FROM {events} WHERE {id} > 0 ORDER BY {id} DESC LIMIT 1000)
@@ -33,14 +33,20 @@ func (in *inspector) ids(l *layout, t tables.Tables, id column) error {
 	if len(steps) == 1 && strings.Contains(steps[0], "INTEGER PRIMARY KEY") && strings.Contains(in.sql(base), "AUTOINCREMENT") {
 		l.auto = base
 	}
-	if l.rowid || in.err != nil {
-		return in.err
+	l.base = base
+	texts := !l.rowid && in.any(t, "{id} > 9223372036854775807")
+	if indexed := len(steps) == 1 && searches(steps[0]); indexed && (texts || in.any(t, "{id} < 1") || in.any(t, "{id} IS NULL")) {
+		l.warnings = append(l.warnings, fmt.Sprintf("rows of %s whose %s is NULL, below 1 or no whole number are not shown: give them ids that are", e.Table, e.ID))
 	}
-	others := in.count(named(`SELECT count(*) FROM (SELECT 1 FROM {events} WHERE {id} > 9223372036854775807 LIMIT 1)`, t))
-	if others > 0 && in.count(named(`SELECT count(*) FROM (SELECT 1 FROM {events} WHERE {id} <= 9223372036854775807 LIMIT 1)`, t)) == 0 {
+	if texts && !in.any(t, "{id} <= 9223372036854775807") {
 		return notWhole(t)
 	}
 	return in.err
+}
+
+// any reports whether there are rows for which a condition holds.
+func (in *inspector) any(t tables.Tables, condition string) bool {
+	return in.count(named("SELECT count(*) FROM (SELECT 1 FROM {events} WHERE "+condition+" LIMIT 1)", t)) > 0
 }
 
 func notWhole(t tables.Tables) error {
@@ -94,14 +100,15 @@ func searches(step string) bool {
 	return strings.HasPrefix(step, "SEARCH ") && strings.Contains(step, "=?)")
 }
 
-// base is the one table that the events are in, under a view, or "" if it is not
-// one.
-func (in *inspector) base(t tables.Tables) string {
-	if in.err != nil {
-		return ""
-	}
+// jobs looks whether a job can have several rows.
+func (in *inspector) jobs(l *layout, t tables.Tables) {
+	l.oneRow = in.unique(in.plan(named(`SELECT {jobid} FROM {jobs} WHERE {jobid} = ?`, t), 0), in.base(named(`SELECT {jobid}, {state} FROM {jobs}`, t)))
+}
+
+// base is the one table that a query is of, under a view, or "" if it is not one.
+func (in *inspector) base(query string) string {
 	var found []string
-	in.rows("EXPLAIN "+named(`SELECT {id}, {job}, {message}, {severity}, {time} FROM {events}`, t), nil, func(scan scanner) error {
+	in.rows("EXPLAIN "+query, nil, func(scan scanner) error {
 		var op string
 		var root int
 		var unused any

@@ -28,9 +28,11 @@ type layout struct {
 	*statements
 	owned    bool   // we made the tables
 	wal      bool   // the journal's mode
+	oneRow   bool   // a job has one row at most
 	utf8     bool   // text is, in the file
 	rowid    bool   // the id is INTEGER PRIMARY KEY: SQLite gives it out
 	auto     string // the table whose ids are never given out twice; empty if they may be
+	base     string // the one table that has the events; empty if that cannot be told
 	path     path
 	index    string // of both job and id; empty if SQLite chooses
 	timeType string // declared, in upper case
@@ -71,6 +73,7 @@ func inspect(ctx context.Context, db *sql.DB, s *Store) (*layout, error) {
 	if err := in.ids(l, s.tables, find(events, e.ID)); err != nil {
 		return nil, err
 	}
+	in.jobs(l, s.tables)
 	in.warn(l, s.tables)
 	l.statements = newStatements(s.tables, s.maxMessage, l)
 	return l, in.err

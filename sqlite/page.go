@@ -18,18 +18,29 @@ type page struct {
 	size   int    // bytes
 	at     int64  // the last id that was looked at
 	more   bool   // a bound ended it
+
+	row
 }
 
-// add scans a row into e, the columns after the event's into more, and takes it.
-func (p *page) add(scan scanner, e *joblog.Event, more ...any) error {
-	var message, severity, at any
-	if err := scan(append([]any{&e.ID, &message, &severity, &at}, more...)...); err != nil {
+// row is where the next row is scanned.
+type row struct {
+	next                    joblog.Event
+	message, severity, time any
+	to                      []any
+}
+
+// add scans a row of a job, the columns after the event's into more, and takes it.
+func (p *page) add(scan scanner, job string, more ...any) error {
+	e := &p.next
+	*e = joblog.Event{Job: job}
+	p.to = append(p.to[:0], &e.ID, &p.message, &p.severity, &p.time)
+	if err := scan(append(p.to, more...)...); err != nil {
 		return err
 	}
-	messageLeft := begun(message, p.maxMessage, &e.Message)
-	severityLeft := begun(severity, joblog.WordBytes, &e.Severity)
-	e.Truncated = messageLeft > 0 || len(e.Message) < len(text(message))
-	e.Time = timeOf(at)
+	messageLeft := begun(p.message, p.maxMessage, &e.Message)
+	severityLeft := begun(p.severity, joblog.WordBytes, &e.Severity)
+	e.Truncated = messageLeft > 0 || len(e.Message) < len(text(p.message))
+	e.Time = timeOf(p.time)
 	n := len(p.events)
 	if err := p.take(e, messageLeft+severityLeft); err != nil || len(p.events) == n {
 		return err

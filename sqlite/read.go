@@ -55,26 +55,55 @@ func (s *Store) Jobs(ctx context.Context, asks []joblog.Ask) (map[joblog.Ask]job
 	}
 	jobs := make(map[joblog.Ask]joblog.Job, len(list))
 	err = s.inTurn(ctx, s.lookups, func(ctx context.Context, f *file) error {
-		return each(ctx, f.look, f.jobs, []any{asked}, func(scan scanner) error {
-			var nth int
-			var job joblog.Job
-			var state, owner sql.NullString
-			if err := scan(&nth, &job.ID, &state, &owner); err != nil {
+		err := f.findJobs(ctx, list, asked, jobs)
+		if !f.faulty(ctx, f.look, f.jobs, []any{asked}, err) {
+			return err
+		}
+		clear(jobs)
+		for i := range list { // the others are not to pay for one that cannot be read
+			one, asked, err := pairs(list[i : i+1])
+			if err == nil {
+				err = f.findJobs(ctx, one, asked, jobs)
+			}
+			if f.faulty(ctx, f.look, f.jobs, []any{asked}, err) {
+				f.tell("a job cannot be read; it is as if it were not there", "job", list[i].ID, "error", err)
+			} else if err != nil {
 				return err
 			}
-			if !sameID(list[nth].ID, job.ID) {
-				return nil
-			}
-			job.State, job.Owner = state.String, owner.String
-			job.Terminal = slices.Contains(s.tables.Jobs.Terminal, job.State)
-			jobs[list[nth]] = job
-			return nil
-		})
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("looking up jobs: %w", err)
 	}
 	return jobs, nil
+}
+
+// findJobs puts into a map the jobs that a list of asks, which is asked as JSON, is
+// for. A job of which there are several rows is none: which one tells its owner?
+func (f *file) findJobs(ctx context.Context, list []joblog.Ask, asked string, jobs map[joblog.Ask]joblog.Job) error {
+	return each(ctx, f.look, f.jobs, []any{asked}, func(scan scanner) error {
+		var nth int
+		var job joblog.Job
+		var state, owner sql.NullString
+		var several bool
+		if err := scan(&nth, &job.ID, &state, &owner, &several); err != nil {
+			return err
+		}
+		ask := list[nth]
+		if !sameID(ask.ID, job.ID) {
+			return nil
+		}
+		if several {
+			f.tell("a job has several rows, and is as if it were not there; delete all but one, and run "+
+				named(`CREATE UNIQUE INDEX caddyjobs_jobs ON {jobs} ({jobid})`, f.of.tables), "job", ask.ID)
+			return nil
+		}
+		job.State, job.Owner = cut(state.String, joblog.WordBytes), owner.String
+		job.Terminal = slices.Contains(f.of.tables.Jobs.Terminal, job.State)
+		jobs[ask] = job
+		return nil
+	})
 }
 
 // sameID reports whether the id that was asked for names the one found. An

@@ -27,8 +27,9 @@ type reading struct {
 	tx *sql.Tx
 	q  joblog.Query
 
-	filter              []any // the arguments of it
-	left, seeks, faults int   // of what bounds the page
+	query               string // of rows
+	filter              []any  // the arguments of it
+	left, seeks, faults int    // of what bounds the page
 }
 
 func (f *file) reading(tx *sql.Tx, q joblog.Query, maxMessage int) (*reading, error) {
@@ -42,7 +43,22 @@ func (f *file) reading(tx *sql.Tx, q joblog.Query, maxMessage int) (*reading, er
 	r.skip = func(e *joblog.Event) bool { return q.After.Covers(e.ID) || !q.UpTo.Covers(e.ID) }
 	var err error
 	r.filter, err = filterOf(q)
+	if r.query = r.ranged; r.filters() {
+		r.query = r.filtered
+	}
 	return r, err
+}
+
+// filters reports whether rows may be left out.
+func (r *reading) filters() bool { return r.filter[0] != nil || r.filter[2] != nil }
+
+// args are the arguments of the query.
+func (r *reading) args(g joblog.Range, limit int) []any {
+	args := []any{r.q.Job, g.Lo, g.Hi, limit}
+	if r.filters() {
+		args = append(args, r.filter...)
+	}
+	return args
 }
 
 // filterOf are the arguments of the filter.
@@ -149,7 +165,7 @@ func (r *reading) through(ctx context.Context, g joblog.Range) error {
 // throughJob goes through the rows of the job. All that are looked at are taken,
 // unless they are filtered.
 func (r *reading) throughJob(ctx context.Context, g joblog.Range) error {
-	if had := len(r.events); r.filter[0] == nil && r.filter[2] == nil {
+	if had := len(r.events); !r.filters() {
 		err := r.scan(ctx, g)
 		r.left -= len(r.events) - had
 		return err
@@ -191,14 +207,21 @@ func (r *reading) throughAll(ctx context.Context, g joblog.Range) error {
 }
 
 // within is the part of a range that has no more rows than most, and how many it
-// has, at most.
+// has, at most. It ends at a row that cannot be read.
 func (r *reading) within(ctx context.Context, g joblog.Range, most int) (some joblog.Range, n int, err error) {
 	if g.Hi-g.Lo < int64(most) {
 		return g, int(g.Hi-g.Lo) + 1, nil
 	}
 	var lo, hi int64
 	args := []any{r.q.Job, g.Lo, g.Hi, most}
-	err = each(ctx, r.tx, r.beyond, args, func(scan scanner) error { return scan(&n, &lo, &hi) })
+	look := func(g joblog.Range) error {
+		args[1], args[2] = g.Lo, g.Hi
+		return each(ctx, r.tx, r.beyond, args, func(scan scanner) error { return scan(&n, &lo, &hi) })
+	}
+	if err = look(g); r.faulty(ctx, r.tx, r.beyond, args, err) {
+		lo, err = culprit(g, r.q.Last, look)
+		n, hi = most, lo
+	}
 	if n == most && r.q.Last {
 		g.Lo = lo
 	} else if n == most {
@@ -212,10 +235,10 @@ func (r *reading) scan(ctx context.Context, g joblog.Range) error {
 	r.begin(g)
 	for rest := g; rest.Lo <= rest.Hi && !r.more && r.faults > 0; rest = r.rest(g) {
 		n, limit := 0, r.rows-len(r.events)+1
-		args := append([]any{r.q.Job, rest.Lo, rest.Hi, limit}, r.filter...)
-		err := r.read(ctx, r.ranged, args, &n)
+		args := r.args(rest, limit)
+		err := r.read(ctx, r.query, args, &n)
 		switch {
-		case err != nil && !r.faulty(ctx, r.tx, r.ranged, args, err):
+		case err != nil && !r.faulty(ctx, r.tx, r.query, args, err):
 			return err
 		case err != nil:
 			if err := r.mend(ctx, r.rest(rest), err); err != nil {
@@ -232,8 +255,7 @@ func (r *reading) scan(ctx context.Context, g joblog.Range) error {
 func (r *reading) read(ctx context.Context, query string, args []any, n *int) error {
 	return each(ctx, r.tx, query, args, func(scan scanner) error {
 		*n++
-		e := joblog.Event{Job: r.q.Job}
-		return r.add(scan, &e)
+		return r.add(scan, r.q.Job)
 	})
 }
 
@@ -246,12 +268,15 @@ func (r *reading) walk(ctx context.Context, g joblog.Range, apart int) error {
 	}
 	limit := r.rows - len(r.events) + 1
 	may, n := min(apart*limit, longWalk), 0
-	err := each(ctx, r.tx, r.mine, []any{r.q.Job, may + 1}, func(scan scanner) error { return scan(&n) })
-	if err != nil || n > may {
+	args := []any{r.q.Job, may + 1}
+	err := each(ctx, r.tx, r.mine, args, func(scan scanner) error { return scan(&n) })
+	if n > may || r.faulty(ctx, r.tx, r.mine, args, err) {
+		return nil // what is bad is found by the ids
+	} else if err != nil {
 		return err
 	}
 	var ids []int64
-	args := append([]any{r.q.Job, g.Lo, g.Hi, limit}, r.filter...)
+	args = append([]any{r.q.Job, g.Lo, g.Hi, limit}, r.filter...)
 	err = each(ctx, r.tx, r.ids, args, func(scan scanner) error {
 		var id int64
 		err := scan(&id)
@@ -259,7 +284,7 @@ func (r *reading) walk(ctx context.Context, g joblog.Range, apart int) error {
 		return err
 	})
 	if r.faulty(ctx, r.tx, r.ids, args, err) {
-		return nil // where it is bad is found by ids
+		return nil
 	} else if err != nil {
 		return err
 	}

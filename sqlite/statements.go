@@ -17,9 +17,10 @@ import (
 // value that has no type of its own as the column's, by index. They come out
 // as text, too.
 type statements struct {
-	jobs                        string // (list of pairs of id and owner) which of them, id, state, owner
+	jobs                        string // (list of pairs of id and owner) which of them, id, state, owner, whether there are several
 	states                      string // (list of ids, list of states) asked, state: of those in one of the states
 	top                         string // (id) the highest id ever, and the mark of the row with this id
+	mark                        string // (id) what tells the row from one that is given its id later
 	recent                      string // (limit) jobs, ids and times of their newest rows
 	ahead                       string // (id, rows) the id so many rows above
 	tail                        string // (low, high, list of jobs, limit) id, columns of a row, job
@@ -40,12 +41,13 @@ type statements struct {
 }
 
 // pageStatements read a job's rows in the order of their ids. What they have in
-// common is (job, low, high, limit, filter …).
+// common is (job, low, high, limit), and the filter's.
 type pageStatements struct {
-	ranged string // id, columns of a row
-	beyond string // (job, low, high, limit) of what is looked at, by whatever filter: how many, and the first and last id
-	ids    string // ids, by an index of jobs that is not in the order of ids
-	listed string // (job, list of ids) id, columns of a row
+	ranged   string // id, columns of a row, without a filter
+	filtered string // id, columns of a row
+	beyond   string // (job, low, high, limit) of what is looked at, by whatever filter: how many, and the first and last id
+	ids      string // ids of those that pass, by an index of jobs that is not in the order of ids
+	listed   string // (job, list of ids) id, columns of a row
 }
 
 const (
@@ -63,6 +65,10 @@ func newStatements(t tables.Tables, maxMessage int, l *layout) *statements {
 	}
 	state := fmt.Sprintf("CASE WHEN octet_length(j.{state}) <= %d THEN CAST(j.{state} AS TEXT) END", joblog.WordBytes)
 	anyState := fmt.Sprintf("coalesce(%s, substr(CAST(j.{state} AS TEXT), 1, %d))", state, joblog.WordBytes)
+	several := "0" // whatever the owners are: they would share a log
+	if !l.oneRow {
+		several = "(SELECT count(*) FROM (SELECT 1 FROM {jobs} k WHERE k.{jobid} = a.value ->> 0 LIMIT 2)) > 1"
+	}
 	row := "{id}, " + bounded("{message}", maxMessage, l.utf8) + ", " + bounded("{severity}", joblog.WordBytes, l.utf8) + ", " + timeColumn
 	whole := "" // ids are, unless the column may have others, which are nobody's
 	if !l.rowid {
@@ -73,15 +79,16 @@ func newStatements(t tables.Tables, maxMessage int, l *layout) *statements {
 		// The row may be gone; its id is not given out again.
 		top = "max(" + top + ", coalesce((SELECT seq FROM sqlite_sequence WHERE name = {sequence} COLLATE NOCASE), 0))"
 	}
-	mark := fmt.Sprintf("(SELECT quote(substr({job}, 1, %d)) || quote(substr({time}, 1, %d)) FROM {events} WHERE {id} = ?)", longestJob, longestTime)
+	mark := fmt.Sprintf("SELECT quote(substr({job}, 1, %d)) || quote(substr({time}, 1, %d)) FROM {events} WHERE {id} = ?", longestJob, longestTime)
 	s := &statements{
 		// BINARY, since the column may take upper case and lower for equal.
-		jobs: `SELECT a.key, CAST(j.{jobid} AS TEXT), ` + anyState + `, ` + owner + `
+		jobs: `SELECT a.key, CAST(j.{jobid} AS TEXT), ` + anyState + `, ` + owner + `, ` + several + `
 			FROM json_each(?) a CROSS JOIN {jobs} j ON j.{jobid} = a.value ->> 0
 			WHERE a.value ->> 1 IS NULL OR ` + owner + ` COLLATE BINARY = a.value ->> 1`,
 		states: `SELECT a.value, ` + state + ` FROM json_each(?) a CROSS JOIN {jobs} j ON j.{jobid} = a.value
 			WHERE ` + state + ` IN (SELECT value FROM json_each(?))`,
-		top: `SELECT ` + top + `, ` + mark,
+		top:  `SELECT ` + top + `, (` + mark + `)`,
+		mark: mark,
 		recent: fmt.Sprintf(`SELECT CAST(r.job AS TEXT), r.id, (SELECT `+timeColumn+` FROM {events} WHERE {id} = r.id LIMIT 1) FROM
 			(SELECT job, max(id) AS id FROM (SELECT CASE WHEN octet_length({job}) <= %d THEN {job} END AS job, {id} AS id
 				FROM {events} WHERE {id} > 0`+whole+` ORDER BY {events}.{id} DESC LIMIT %d) newest
@@ -119,12 +126,12 @@ func newStatements(t tables.Tables, maxMessage int, l *layout) *statements {
 // all are the statements.
 func (s *statements) all() map[string]*string {
 	return map[string]*string{
-		"jobs": &s.jobs, "states": &s.states, "top": &s.top, "recent": &s.recent, "ahead": &s.ahead, "tail": &s.tail,
+		"jobs": &s.jobs, "states": &s.states, "top": &s.top, "mark": &s.mark, "recent": &s.recent, "ahead": &s.ahead, "tail": &s.tail,
 		"touched": &s.touched, "whose": &s.whose, "mine": &s.mine, "hasJob": &s.hasJob, "addJob": &s.addJob, "setState": &s.setState,
 		"putState": &s.putState, "insert": &s.insert, "lastTime": &s.lastTime, "startMessage": &s.startMessage, "startSeverity": &s.startSeverity,
 		"dropRows": &s.dropRows, "dropJob": &s.dropJob,
-		"up.ranged": &s.up.ranged, "up.beyond": &s.up.beyond, "up.ids": &s.up.ids, "up.listed": &s.up.listed,
-		"down.ranged": &s.down.ranged, "down.beyond": &s.down.beyond, "down.ids": &s.down.ids, "down.listed": &s.down.listed,
+		"up.ranged": &s.up.ranged, "up.filtered": &s.up.filtered, "up.beyond": &s.up.beyond, "up.ids": &s.up.ids, "up.listed": &s.up.listed,
+		"down.ranged": &s.down.ranged, "down.filtered": &s.down.filtered, "down.beyond": &s.down.beyond, "down.ids": &s.down.ids, "down.listed": &s.down.listed,
 	}
 }
 
@@ -141,7 +148,8 @@ func newPageStatements(row, whole, order string, l *layout) pageStatements {
 	}
 	end := whole + " ORDER BY {id}" + order + " LIMIT ?4"
 	s := pageStatements{
-		ranged: "SELECT " + row + " FROM " + from + " WHERE " + one + " AND {id} BETWEEN ?2 AND ?3" + filter + end,
+		ranged:   "SELECT " + row + " FROM " + from + " WHERE " + one + " AND {id} BETWEEN ?2 AND ?3" + end,
+		filtered: "SELECT " + row + " FROM " + from + " WHERE " + one + " AND {id} BETWEEN ?2 AND ?3" + filter + end,
 		beyond: "SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0) FROM (SELECT {id} AS id FROM " + from +
 			" WHERE " + looked + " AND {id} BETWEEN ?2 AND ?3" + end + ")",
 		listed: "SELECT " + row + " FROM {events} WHERE {id} IN (SELECT value FROM json_each(?2)) AND ({job} = ?1) IS TRUE" + whole + " ORDER BY {id}" + order,
@@ -163,7 +171,7 @@ const filter = ` AND (?5 IS NULL OR (({word} IN (SELECT value FROM json_each(?5)
 const word = `CASE WHEN octet_length({severity}) <= 32 THEN lower(CAST({severity} AS TEXT)) END`
 
 // timeColumn is the time, if it can be one.
-var timeColumn = fmt.Sprintf("CASE WHEN typeof({time}) IN ('integer', 'real') OR octet_length({time}) <= %d THEN {time} END", longestTime)
+var timeColumn = fmt.Sprintf("CASE WHEN typeof({time}) = 'integer' OR octet_length({time}) <= %d THEN {time} END", longestTime)
 
 // bounded is a text, or its length if it has more than max bytes: to take a part
 // of it would load it whole, and its length alone does not. Where the database's

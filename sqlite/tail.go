@@ -27,6 +27,20 @@ type tail struct {
 	file  os.FileInfo // ids mean something in this file only
 	last  int64       // all rows up to it were seen
 	mark  string      // of the row with that id; empty if there is none
+	clean version     // of the database when all was seen
+}
+
+// version is a number that changes with every commit of other connections, which
+// means something for one opening of the file only.
+type version struct {
+	of     *file
+	number int64
+}
+
+// version is that of the connection that follows the store.
+func (f *file) version(ctx context.Context) (v version, err error) {
+	v.of = f
+	return v, f.follow.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&v.number)
 }
 
 // Tail starts to follow the store. It passes over all rows that there are.
@@ -35,7 +49,7 @@ func (s *Store) Tail(ctx context.Context) (joblog.Tail, error) {
 	err := s.use(ctx, func(ctx context.Context, f *file) (err error) {
 		t.file = f.info
 		if t.last, _, err = f.highest(ctx, f.follow, 0); err == nil {
-			_, t.mark, err = f.highest(ctx, f.follow, t.last)
+			t.mark, err = f.markOf(ctx, f.follow, t.last)
 		}
 		return err
 	})
@@ -66,6 +80,16 @@ func (f *file) highest(ctx context.Context, q querier, other int64) (id int64, m
 	return max(id, 0), value.String, err
 }
 
+// markOf is the mark of a row; empty if there is none, or it cannot be read.
+func (f *file) markOf(ctx context.Context, q querier, id int64) (string, error) {
+	var value sql.NullString
+	err := each(ctx, q, f.mark, []any{id}, func(scan scanner) error { return scan(&value) })
+	if f.faulty(ctx, q, f.mark, []any{id}, err) {
+		return "", nil
+	}
+	return value.String, err
+}
+
 // Position is the last id seen.
 func (t *tail) Position() joblog.Cursor { return joblog.Cursor{N: t.last} }
 
@@ -73,12 +97,20 @@ func (t *tail) Position() joblog.Cursor { return joblog.Cursor{N: t.last} }
 // jobs, and the states that are asked for.
 func (t *tail) Next(ctx context.Context, w joblog.Watch) (tick joblog.Tick, err error) {
 	var mark string
-	err = t.store.use(ctx, func(ctx context.Context, f *file) error {
+	var now version
+	err = t.store.use(ctx, func(ctx context.Context, f *file) (err error) {
 		if !os.SameFile(t.file, f.info) {
 			return fmt.Errorf("%w: another file is in its place", joblog.ErrRewound)
 		}
+		if now, err = f.version(ctx); err != nil {
+			return err
+		}
+		if now == t.clean && len(w.Ask) == 0 { // nobody has committed anything
+			tick.Position, mark = t.Position(), t.mark
+			return nil
+		}
 		p := page{rows: tickRows, bytes: tickBytes, maxMessage: t.store.maxMessage}
-		err := snapshot(ctx, f.follow, func(tx *sql.Tx) (err error) {
+		err = snapshot(ctx, f.follow, func(tx *sql.Tx) (err error) {
 			tick, mark, err = t.tick(ctx, f, tx, &p, w)
 			return err
 		})
@@ -91,7 +123,9 @@ func (t *tail) Next(ctx context.Context, w joblog.Watch) (tick joblog.Tick, err 
 	if err != nil {
 		return joblog.Tick{}, fmt.Errorf("following the store: %w", err)
 	}
-	t.last, t.mark = tick.Position.N, mark
+	if t.last, t.mark = tick.Position.N, mark; !tick.More {
+		t.clean = now
+	}
 	return tick, nil
 }
 
@@ -119,7 +153,7 @@ func (t *tail) tick(ctx context.Context, f *file, tx *sql.Tx, p *page, w joblog.
 		}
 	}
 	if reached != t.last {
-		_, mark, err = f.highest(ctx, tx, reached)
+		mark, err = f.markOf(ctx, tx, reached)
 	}
 	return tick, mark, err
 }
@@ -151,8 +185,7 @@ func (f *file) advance(ctx context.Context, tx *sql.Tx, p *page, last, top int64
 	for bad := 0; p.at < top && bad < tickFaults; bad++ {
 		args := []any{p.at, top, watched, p.rows + 1}
 		err := each(ctx, tx, f.tail, args, func(scan scanner) error {
-			e := new(joblog.Event)
-			return p.add(scan, e, &e.Job)
+			return p.add(scan, "", &p.next.Job)
 		})
 		switch {
 		case err == nil && p.more:
@@ -172,13 +205,8 @@ func (f *file) advance(ctx context.Context, tx *sql.Tx, p *page, last, top int64
 // pass puts a placeholder for the first row of a range, at which a tick failed, if
 // its job is watched, and passes it over.
 func (f *file) pass(ctx context.Context, tx *sql.Tx, p *page, g joblog.Range, watched string, why error) error {
-	id, err := culprit(g, false, func(g joblog.Range) (bool, error) {
-		args := []any{g.Lo - 1, g.Hi, watched, 1}
-		err := each(ctx, tx, f.tail, args, func(scanner) error { return nil })
-		if f.faulty(ctx, tx, f.tail, args, err) {
-			return true, nil
-		}
-		return false, err
+	id, err := culprit(g, false, func(g joblog.Range) error {
+		return each(ctx, tx, f.tail, []any{g.Lo - 1, g.Hi, watched, 1}, func(scanner) error { return nil })
 	})
 	if err != nil {
 		return err
@@ -229,15 +257,21 @@ func (f *file) ended(ctx context.Context, tx *sql.Tx, jobs, terminal []string) (
 	if len(jobs) == 0 {
 		return nil, nil
 	}
-	asked, err := list(slices.Clone(jobs))
-	if err != nil {
-		return nil, err
-	}
 	ends, err := list(slices.Clone(terminal))
 	if err != nil {
 		return nil, err
 	}
 	ended := map[string]string{}
+	return ended, f.putEnded(ctx, tx, jobs, ends, ended)
+}
+
+// putEnded puts into a map those of the jobs that have ended, by a list of states.
+// Where one cannot be read, it is found by halving.
+func (f *file) putEnded(ctx context.Context, tx *sql.Tx, jobs []string, ends string, ended map[string]string) error {
+	asked, err := list(slices.Clone(jobs))
+	if err != nil {
+		return err
+	}
 	err = each(ctx, tx, f.states, []any{asked, ends}, func(scan scanner) error {
 		var job, state string
 		if err := scan(&job, &state); err != nil {
@@ -246,5 +280,13 @@ func (f *file) ended(ctx context.Context, tx *sql.Tx, jobs, terminal []string) (
 		ended[job] = state
 		return nil
 	})
-	return ended, err
+	switch {
+	case !f.faulty(ctx, tx, f.states, []any{asked, ends}, err):
+		return err
+	case len(jobs) == 1:
+		f.tell("the state of a job cannot be read", "job", jobs[0], "error", err)
+		return nil
+	}
+	half := len(jobs) / 2
+	return errors.Join(f.putEnded(ctx, tx, jobs[:half], ends, ended), f.putEnded(ctx, tx, jobs[half:], ends, ended))
 }

@@ -11,8 +11,7 @@ import (
 // warn adds to the layout's warnings what works, but not well. Of what is under a
 // view, only what is known is told.
 func (in *inspector) warn(l *layout, t tables.Tables) {
-	base := in.base(t)
-	table := strings.EqualFold(base, t.Events.Table)
+	base, table := l.base, strings.EqualFold(l.base, t.Events.Table)
 	const again = "ids of deleted rows may be given out again, or not ascend, and viewers then miss rows; create the table anew with that type"
 	switch {
 	case base == "" || l.auto != "":
