@@ -26,7 +26,7 @@ type viewer struct {
 	name int
 	job  *job
 
-	last     string // the id
+	last     string  // the id
 	loose    []int64 // rows that came since, without one
 	repeats  []int64 // those of the connection before, which come again
 	got      map[int64]string
