@@ -162,6 +162,11 @@ type Tick struct {
 	// Ended maps those of the jobs asked for that have ended to their terminal
 	// states. No row that was visible with the state comes after it.
 	Ended map[string]string
+	// Ending maps those that have a terminal state, too, but may have rows yet that
+	// were written before it: they will be in the Ended of a later Tick, whether
+	// asked for or not. A store that knows of no such rows has none. Jobs asked for
+	// that are in neither map have no terminal state, unless there is More.
+	Ending map[string]string
 	// Position is where the tail now stands.
 	Position Cursor
 	// More is true if the tick did not find out all that it should, since a bound

@@ -33,10 +33,10 @@ func (e ends) asked(w joblog.Watch) []string {
 	return ask
 }
 
-// check returns the jobs whose ends a tick has reached. Of a job that goes on,
-// or that nobody watches any more, it forgets the end.
-func (t *tail) check(f *found) map[string]string {
-	ended := map[string]string{}
+// check returns the jobs whose ends a tick has reached, and those whose ends
+// wait. Of a job that goes on, or that nobody watches any more, it forgets the end.
+func (t *tail) check(f *found) (ended, ending map[string]string) {
+	ended, ending = map[string]string{}, map[string]string{}
 	for job, e := range t.ends {
 		if _, ok := f.states[job]; !ok {
 			delete(t.ends, job)
@@ -45,15 +45,16 @@ func (t *tail) check(f *found) map[string]string {
 			delete(t.ends, job)
 		}
 	}
-	for job := range f.states {
+	for job, state := range f.states {
 		if _, ok := ended[job]; ok {
 			continue
 		}
+		ending[job] = state
 		if t.ends[job] == nil {
 			t.ends[job] = &end{see(f.locks, grace{}, t.ticks), time.Now()}
 		}
 	}
-	return ended
+	return ended, ending
 }
 
 // owing reports whether something may have become of a hole that this tick has

@@ -43,6 +43,10 @@ func TestEndedAgain(t *testing.T) {
 		a.insert(t, "job", joblog.Event{Message: "past the hole"})
 		a.setJob(t, "job", "completed")
 		f.until("the row", func() bool { return len(f.got) == 1 })
+		tick, err := f.tail.Next(t.Context(), joblog.Watch{Jobs: map[string]struct{}{"job": {}}, Ask: []string{"job"}})
+		if state := tick.Ending["job"]; err != nil || state != "completed" || len(tick.Ended) > 0 {
+			t.Errorf("beside the writer ended are %v, and %v are to end, %v", tick.Ended, tick.Ending, err)
+		}
 		a.setJob(t, "job", "running")
 		if err := f.tick(); err != nil {
 			t.Fatal(err)

@@ -106,7 +106,7 @@ func (t *tail) apply(l *layout, f *found, probed []int) joblog.Tick {
 	t.bear(l, f.locks)
 	tick := joblog.Tick{Events: f.events}
 	if !f.cut {
-		tick.Ended = t.check(f)
+		tick.Ended, tick.Ending = t.check(f)
 	}
 	if restarted {
 		t.restart(f.locks)

@@ -17,6 +17,7 @@ var tailTests = []test{
 	{"unwatched jobs", tailUnwatched},
 	{"end", tailEnd},
 	{"end after the last row", tailEndLast},
+	{"end that is taken back", tailEndBack},
 	{"end among writers", tailEndRace},
 	{"concurrent writers", tailWriters},
 	{"burst", tailBurst},
@@ -219,6 +220,28 @@ func tailEnd(t *testing.T, f Fixture) {
 }
 
 // tailEndLast has more rows before the end than a tick holds.
+// tailEndBack asks for a job that ends and goes on, again and again: whether it
+// has a terminal state is told each time.
+func tailEndBack(t *testing.T, f Fixture) {
+	f.SetJob(t, "job", "running")
+	tail := follow(t, f.Store, "job")
+	tail.watch.Ask = []string{"job"}
+	for _, state := range []string{"running", "completed", "completed", "queued", "failed", "running"} {
+		f.SetJob(t, "job", state)
+		tick := tail.tick()
+		for tick.More {
+			tick = tail.tick()
+		}
+		want := ""
+		if state == "completed" || state == "failed" {
+			want = state
+		}
+		if got := tick.Ended["job"] + tick.Ending["job"]; got != want {
+			t.Errorf("of a job that is %s, ended are %v, and %v are to end", state, tick.Ended, tick.Ending)
+		}
+	}
+}
+
 func tailEndLast(t *testing.T, f Fixture) {
 	f.SetJob(t, "job", "running")
 	tail := follow(t, f.Store, "job")

@@ -1,8 +1,10 @@
 package tables
 
 import (
+	"fmt"
 	"slices"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
@@ -27,18 +29,23 @@ func (t *Tables) ParseEvents(d *caddyfile.Dispenser) error {
 //	jobs [<table>] {
 //		id       <column>
 //		state    <column>
-//		terminal <states...>
+//		terminal <states...> [after <duration>]
 //		owner    <column>
 //	}
+//
+// A state that is named after is written in quotes, unless it is the only one.
 func (t *Tables) ParseJobs(d *caddyfile.Dispenser) error {
 	j := &t.Jobs
 	return parse(d, &j.Table, map[string]*string{"id": &j.ID, "state": &j.State, "owner": &j.Owner},
-		map[string]*[]string{"terminal": &j.Terminal})
+		map[string]parser{"terminal": j.parseTerminal})
 }
 
-// parse reads "<block> [<table>] { <options> }". Options have one value, or
-// several where they are in lists.
-func parse(d *caddyfile.Dispenser, table *string, names map[string]*string, lists map[string]*[]string) error {
+// parser takes the values of an option.
+type parser func(d *caddyfile.Dispenser, values []caddyfile.Token) error
+
+// parse reads "<block> [<table>] { <options> }". Options are names of columns,
+// or have parsers of their own.
+func parse(d *caddyfile.Dispenser, table *string, names map[string]*string, parsers map[string]parser) error {
 	block := d.Val()
 	if d.NextArg() {
 		if *table = d.Val(); *table == "" {
@@ -55,21 +62,42 @@ func parse(d *caddyfile.Dispenser, table *string, names map[string]*string, list
 			return d.Errf("%s: %s is given twice", block, option)
 		}
 		seen[option] = true
-		values := d.RemainingArgs()
-		if slices.Contains(values, "") {
+		values := d.RemainingArgsAsTokens()
+		if slices.ContainsFunc(values, func(t caddyfile.Token) bool { return t.Text == "" }) {
 			return d.Errf("%s: %s has an empty value", block, option)
 		}
-		name, list := names[option], lists[option]
+		name, parser := names[option], parsers[option]
 		switch {
-		case name == nil && list == nil:
+		case name == nil && parser == nil:
 			return d.Errf("%s: unknown option %q", block, option)
-		case len(values) == 0 || list == nil && len(values) > 1:
+		case len(values) == 0 || parser == nil && len(values) > 1:
 			return d.ArgErr()
-		case list != nil:
-			*list = values
-		default:
-			*name = values[0]
+		case parser == nil:
+			*name = values[0].Text
+			continue
 		}
+		if err := parser(d, values); err != nil {
+			return fmt.Errorf("%s: %w", block, err)
+		}
+	}
+	return nil
+}
+
+// parseTerminal takes the states, and after how long the end is told.
+func (j *JobsTable) parseTerminal(d *caddyfile.Dispenser, words []caddyfile.Token) error {
+	isAfter := func(t caddyfile.Token) bool { return t.Text == "after" && !t.Quoted() }
+	if at := slices.IndexFunc(words, isAfter); at >= 0 && len(words) > 1 {
+		if at != len(words)-2 {
+			return d.Err("terminal: after wants one duration behind it, such as 10s, as the last word; if it is a state, write it in quotes")
+		}
+		after, err := caddy.ParseDuration(words[at+1].Text)
+		if err != nil || after < 0 {
+			return d.Errf("terminal: after: %q is not a duration of 0s or more, such as 10s; if after is a state, write it in quotes", words[at+1].Text)
+		}
+		j.TerminalAfter, words = new(caddy.Duration(after)), words[:at] // none are the default states
+	}
+	for _, word := range words {
+		j.Terminal = append(j.Terminal, word.Text)
 	}
 	return nil
 }

@@ -6,7 +6,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
 )
+
+// defaultTerminalAfter is enough for a worker that sets the state and a writer
+// of logs that commits at about the same time, and is not noticed.
+const defaultTerminalAfter = 250 * time.Millisecond
 
 // Tables are the two tables a store reads. They belong to the application.
 type Tables struct {
@@ -47,6 +54,12 @@ type JobsTable struct {
 	// Terminal are the states after which nothing more will come.
 	// Default: completed and failed.
 	Terminal []string `json:"terminal,omitempty"`
+	// TerminalAfter is for how long a stream stays live after a terminal state was
+	// first seen, so that rows that are committed after the state are shown, too;
+	// only then the end is told. If the state ceases to be terminal meanwhile, the
+	// stream goes on. 0 is for not at all. Default: 250ms. A config reload changes
+	// it in place.
+	TerminalAfter *caddy.Duration `json:"terminal_after,omitempty"`
 	// Owner is the column that says whom the job belongs to, needed for checks
 	// of who may see what. Default: none.
 	Owner string `json:"owner,omitempty"`
@@ -66,6 +79,9 @@ func (t *Tables) SetDefaults() {
 	}
 	if len(j.Terminal) == 0 {
 		j.Terminal = []string{"completed", "failed"}
+	}
+	if j.TerminalAfter == nil {
+		j.TerminalAfter = new(caddy.Duration(defaultTerminalAfter))
 	}
 }
 
@@ -96,11 +112,15 @@ func (t *Tables) Validate() error {
 	if len(j.Terminal) == 0 || slices.Contains(j.Terminal, "") {
 		return fmt.Errorf("jobs: terminal: want one state or more, none of them empty")
 	}
+	if t.TerminalAfter() < 0 {
+		return fmt.Errorf("jobs: terminal_after is %s; it must not be negative", t.TerminalAfter())
+	}
 	return nil
 }
 
 // Identity tells the tables apart from all others: it is equal for equal
 // names only. The terminal states count, too: they change what is read.
+// After how long they are told does not.
 func (t *Tables) Identity() string {
 	return fmt.Sprintf("%q", append([]string{
 		t.Events.Table, t.Events.ID, t.Events.Job, t.Events.Message, t.Events.Severity, t.Events.Time,
@@ -115,3 +135,11 @@ func Quote(name string) string {
 
 // HasOwner reports whether jobs have an owner.
 func (t *Tables) HasOwner() bool { return t.Jobs.Owner != "" }
+
+// TerminalAfter is how long after it was seen the end of a job is told.
+func (t *Tables) TerminalAfter() time.Duration {
+	if t.Jobs.TerminalAfter == nil {
+		return defaultTerminalAfter
+	}
+	return time.Duration(*t.Jobs.TerminalAfter)
+}
