@@ -33,7 +33,8 @@ type Health struct {
 	// Ready is the path that says whether to send viewers here. It answers 200 if
 	// all stores answer, with the status ok, or some, with the status degraded; 503
 	// if none does, with the status down, or the process is to exit, with the
-	// status draining. Each store is asked at most once a second. Default: /readyz.
+	// status draining. A store that does not answer is asked at most once a
+	// second. Default: /readyz.
 	Ready string `json:"ready,omitempty"`
 
 	app *App

@@ -72,3 +72,147 @@ func TestUnserved(t *testing.T) {
 		}
 	})
 }
+
+// slowly is a store whose tail, or whose reads, hang, and the checks, too, if
+// it is dead.
+type slowly struct {
+	*table
+	tail, reads, dead bool
+}
+
+func (s *slowly) Newest(ctx context.Context) (int64, error) { return 0, hang(ctx, s.dead) }
+
+func (s *slowly) Read(ctx context.Context, q joblog.Query) (joblog.Page, error) {
+	if err := hang(ctx, s.reads); err != nil {
+		return joblog.Page{}, fmt.Errorf("%w: no connection is left: %w", joblog.ErrUnserved, err) // it does not know why
+	}
+	return s.table.Read(ctx, q)
+}
+
+func (s *slowly) Tail(ctx context.Context) (joblog.Tail, error) {
+	t, err := s.table.Tail(ctx)
+	return &slowTail{s, t}, err
+}
+
+type slowTail struct {
+	s *slowly
+	joblog.Tail
+}
+
+func (t *slowTail) Next(ctx context.Context, w joblog.Watch) (joblog.Tick, error) {
+	if t.s.tail {
+		t.s.tried()
+		return joblog.Tick{}, hang(ctx, true)
+	}
+	return t.Tail.Next(ctx, w)
+}
+
+func (s *slowly) tried() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ticks++
+}
+
+func hang(ctx context.Context, hangs bool) error {
+	if !hangs {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// inSlowHub is inHub with a viewer of the job a, and what is logged of the store.
+func inSlowHub(t *testing.T, test func(t *testing.T, s *slowly, h *hub, log *bytes.Buffer, v *viewer)) {
+	t.Helper()
+	inHub(t, func(t *testing.T, s *table, h *hub) {
+		var log bytes.Buffer
+		h.health.log = slog.New(slog.NewTextHandler(&log, nil))
+		slow := &slowly{table: s}
+		h.store = slow
+		w := watchJob(t, h, "a")
+		elapse(3 * time.Second)
+		test(t, slow, h, &log, &viewer{hub: h, seat: w})
+		h.detach(w)
+	})
+}
+
+// TestSlowCall has a call take longer than our time: it is not served, and the
+// store answers still, unless it does not answer the check either.
+func TestSlowCall(t *testing.T) {
+	inSlowHub(t, func(t *testing.T, s *slowly, h *hub, log *bytes.Buffer, _ *viewer) {
+		s.reads = true
+		_, err := h.Read(t.Context(), joblog.Query{Job: "a"})
+		if !errors.Is(err, joblog.ErrUnserved) || errors.Is(err, errStoreDown) || !h.health.well() || h.health.refused() != nil {
+			t.Errorf("the store is taken for dead: %v\n%s", err, log)
+		}
+		if up := probe(t, h, 1); up != 1 {
+			t.Error("it is said to be down")
+		}
+		s.dead = true
+		elapse(upFor)
+		_, err = h.Read(t.Context(), joblog.Query{Job: "a"})
+		if !errors.Is(err, errStoreDown) || errors.Is(err, joblog.ErrUnserved) || strings.Count(log.String(), "does not answer") != 1 {
+			t.Errorf("the store is not taken for dead: %v\n%s", err, log)
+		}
+		s.reads, s.dead = false, false
+	})
+}
+
+// TestSlowTail has the tail hang of a store that answers else: the others are
+// served, its viewers hear that they wait, and it is read less and less often.
+func TestSlowTail(t *testing.T) {
+	inSlowHub(t, func(t *testing.T, s *slowly, h *hub, log *bytes.Buffer, v *viewer) {
+		s.tail = true
+		elapse(2 * callTimeout)
+		if _, err := h.Read(t.Context(), joblog.Query{Job: "a"}); err != nil || !h.health.well() {
+			t.Errorf("the store is taken for dead: %v\n%s", err, log)
+		}
+		if v.comment() != "waiting" {
+			t.Error("viewers do not hear that they wait")
+		}
+		_, before := s.count()
+		elapse(2 * time.Minute)
+		if _, ticks := s.count(); ticks-before > 7 {
+			t.Errorf("%d ticks in two minutes", ticks-before)
+		}
+		s.tail = false
+		s.write("a")
+		elapse(callTimeout + longestBackoff)
+		synctest.Wait()
+		if n := v.seat.em.Next(); n != 1 || v.comment() != "" {
+			t.Errorf("it does not go on: %d rows, %q", n, v.comment())
+		}
+		if lines := strings.Count(log.String(), "\n"); lines > 3 {
+			t.Errorf("%d lines in three minutes:\n%s", lines, log)
+		}
+	})
+}
+
+// TestHungTail has the whole store hang, as behind a network that swallows all.
+func TestHungTail(t *testing.T) {
+	inSlowHub(t, func(t *testing.T, s *slowly, h *hub, log *bytes.Buffer, v *viewer) {
+		s.tail, s.reads, s.dead = true, true, true
+		elapse(callTimeout + pingTimeout + 2*time.Second)
+		if h.health.well() || v.comment() != "waiting" {
+			t.Errorf("the store is said to answer:\n%s", log)
+		}
+		_, before := s.count()
+		elapse(2 * time.Minute)
+		if _, ticks := s.count(); ticks-before < 4 || ticks-before > 6 {
+			t.Errorf("%d ticks in two minutes", ticks-before)
+		}
+		if lines := strings.Count(log.String(), "\n"); lines != 1 {
+			t.Errorf("%d lines:\n%s", lines, log)
+		}
+		s.tail, s.reads, s.dead = false, false, false
+		s.write("a")
+		elapse(callTimeout + pingTimeout + longestBackoff)
+		synctest.Wait()
+		if n := v.seat.em.Next(); n != 1 || v.comment() != "" {
+			t.Errorf("it does not go on: %d rows, %q", n, v.comment())
+		}
+		if lines := strings.Count(log.String(), "\n"); lines != 2 {
+			t.Errorf("%d lines:\n%s", lines, log)
+		}
+	})
+}

@@ -98,7 +98,7 @@ func newHub(key string, driver joblog.Driver) *hub {
 	h.store = driver.Open(h.log)
 	h.health = &health{log: h.log}
 	h.lookup = &lookup{ask: h.jobs, run: h.run}
-	h.checkup = &checkup{ask: h.answers, run: h.run}
+	h.checkup = &checkup{ask: h.answers, run: h.run, life: h.life}
 	h.recents = newRecents(h)
 	h.shelf = &shelf{jobs: map[string][]*slot{}, run: h.run, bound: defaultHistory, read: func(job string, after, upTo int64) (joblog.Page, error) {
 		return h.Read(h.life, joblog.Query{Job: job, After: joblog.Cursor{N: after}, UpTo: joblog.Cursor{N: upTo}})
@@ -201,22 +201,36 @@ func (h *hub) jobs(asks []joblog.Ask) (jobs map[joblog.Ask]joblog.Job, err error
 var errStoreDown = errors.New("the store does not answer")
 
 // call calls the store, unless it is known not to answer and it is too early
-// to try again. The outcome counts for its health, unless it is
-// joblog.ErrUnserved: one log that is slow to read is not to stop the others.
-// Errors wrap that or errStoreDown, unless ctx ended.
+// to try again. Its errors are those of judge, and ctx's.
 func (h *hub) call(ctx context.Context, do func(context.Context) error) error {
-	err := h.health.refused()
-	if err == nil {
-		bounded, cancel := context.WithTimeout(ctx, callTimeout)
-		defer cancel()
-		if err = rescued(func() error { return do(bounded) }); ctx.Err() != nil {
-			return ctx.Err()
+	if err := h.health.refused(); err != nil {
+		return fmt.Errorf("%w: %w", errStoreDown, err)
+	}
+	bounded, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return h.judge(ctx, bounded, rescued(func() error { return do(bounded) }))
+}
+
+// judge takes the outcome of a call, which had until bounded ends. It counts for
+// the store's health, unless the store answers and could not serve this call,
+// or not in our time: one log that is slow to read is not to stop the others.
+// Errors wrap joblog.ErrUnserved then, and else errStoreDown, or are ctx's.
+func (h *hub) judge(ctx, bounded context.Context, err error) error {
+	unserved := errors.Is(err, joblog.ErrUnserved)
+	if err != nil && ctx.Err() == nil && bounded.Err() != nil { // whatever the store makes of it
+		if unserved = h.checkup.up(ctx); !unserved {
+			err = fmt.Errorf("there is no answer within %s: %w", callTimeout, bounded.Err())
 		}
-		if errors.Is(err, joblog.ErrUnserved) {
-			h.health.note(err)
-			return err
-		}
-		h.health.report(err)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case unserved:
+		h.health.note(err)
+		return fmt.Errorf("%w: %w", joblog.ErrUnserved, err)
+	}
+	if h.health.report(err) {
+		h.poke()
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", errStoreDown, err)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -107,11 +106,7 @@ func (p *poller) forget() {
 func (p *poller) tick(ctx context.Context) {
 	p.started, p.woken, p.found = time.Now(), false, 0
 	p.survey()
-	var more bool
-	err := rescued(func() (err error) {
-		more, err = p.read(ctx)
-		return err
-	})
+	more, err := p.read(ctx)
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	} else if errors.Is(err, joblog.ErrRewound) {
@@ -120,7 +115,6 @@ func (p *poller) tick(ctx context.Context) {
 		p.hub.rewind()
 		more, err = true, nil
 	} else {
-		p.hub.health.report(err)
 		p.measure(err)
 	}
 	p.more = more
@@ -128,9 +122,7 @@ func (p *poller) tick(ctx context.Context) {
 		return
 	}
 	for _, waiting := range p.passes {
-		if err != nil {
-			waiting.err = fmt.Errorf("%w: %w", errStoreDown, err)
-		}
+		waiting.err = err
 		close(waiting.done)
 	}
 	p.passes = nil
@@ -172,10 +164,26 @@ func (p *poller) survey() {
 	h.heard = time.Time{}
 }
 
-// read makes one Next of the tail and hands out what it found.
+// read makes one Next of the tail and hands out what it found. Its errors are
+// those of judge, and joblog.ErrRewound.
 func (p *poller) read(ctx context.Context) (more bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	bounded, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	err = rescued(func() (err error) {
+		more, err = p.next(bounded)
+		return err
+	})
+	if errors.Is(err, joblog.ErrRewound) {
+		return more, err
+	}
+	err = p.hub.judge(ctx, bounded, err)
+	if !errors.Is(err, errStoreDown) {
+		p.hub.health.feed(err)
+	}
+	return more, err
+}
+
+func (p *poller) next(ctx context.Context) (more bool, err error) {
 	if p.tail == nil {
 		if p.tail, err = p.hub.store.Tail(ctx); err != nil {
 			p.tail = nil
@@ -193,6 +201,9 @@ func (p *poller) read(ctx context.Context) (more bool, err error) {
 		p.asks.answered(p.started, all)
 	}
 	p.deliver(tick)
+	for job, state := range tick.Ended {
+		p.hub.complete(p.jobs[job], state, tick.Position)
+	}
 	if !tick.More {
 		p.caughtUp()
 	}
@@ -255,9 +266,6 @@ func (p *poller) deliver(tick joblog.Tick) {
 		p.asks.rows(w)
 		p.pace = soonest
 	}
-	for job, state := range tick.Ended {
-		p.hub.complete(p.jobs[job], state, tick.Position)
-	}
 	if p.grown > p.hub.tunables.Load().history/trimParts {
 		p.grown = 0
 		p.trim()
@@ -283,4 +291,11 @@ func (p *poller) trim() {
 		p.hub.meters.Load().evicted.Add(float64(evicted))
 	}
 	p.hub.shelf.fit(bound - total)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -1,8 +1,11 @@
 package caddyjobs
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -49,27 +52,95 @@ func TestCheckup(t *testing.T) {
 		s.mu.Lock()
 		s.fail = errors.New("down")
 		s.mu.Unlock()
-		check("a failure within the second", 100, 0)
-		elapse(checkEvery)
-		check("a second after a failure", 0, 1)
+		elapse(upFor)
+		check("once it has died", 0, 2)
 		if h.health.well() {
 			t.Error("the store's health does not know")
 		}
-		before, _ := s.count()
-		for range 60 {
-			elapse(checkEvery)
-			probe(t, h, 1)
+		if err := h.health.refused(); err != nil {
+			t.Errorf("a check keeps calls from being made: %v", err)
 		}
-		if after, _ := s.count(); after-before > 20 {
-			t.Errorf("a store that is down is asked %d times a minute", after-before)
+		before, _ := s.count()
+		for range 600 {
+			elapse(checkEvery / 10)
+			probe(t, h, 10)
+		}
+		if after, _ := s.count(); after-before > 10*60 { // each probe waits for up to its patience
+			t.Errorf("a store that is down is asked %d times in ten minutes", after-before)
 		}
 		s.mu.Lock()
 		s.fail = nil
 		s.mu.Unlock()
-		elapse(longestBackoff + checkEvery)
+		elapse(checkEvery - readyPatience + upFor) // since the last failure; until then who asks may be told of that
 		check("when it is back", 100, 1)
+		elapse(upFor)
+		s.mu.Lock()
+		s.once = errors.New("an old connection")
+		s.mu.Unlock()
+		check("when one connection was cut", 100, 2)
 	})
 }
+
+// TestCheckupAfterCalls has a store that is back while calls are still refused,
+// which had failed: the check lets them be made, and the tail be read, at once.
+func TestCheckupAfterCalls(t *testing.T) {
+	inHub(t, func(t *testing.T, s *table, h *hub) {
+		var log bytes.Buffer
+		h.health.log = slog.New(slog.NewTextHandler(&log, nil))
+		w := watchJob(t, h, "a")
+		s.mu.Lock()
+		s.fail = errors.New("gone")
+		s.mu.Unlock()
+		elapse(time.Minute) // the tail rests for seconds by now
+		s.write("a")
+		s.mu.Lock()
+		s.fail = nil
+		s.mu.Unlock()
+		if up := probe(t, h, 1); up != 1 {
+			t.Error("the store is said to be down")
+		}
+		settle()
+		if n := w.em.Next(); n != 1 {
+			t.Errorf("the row that was written meanwhile did not come: %d", n)
+		}
+		if lines := strings.Count(log.String(), "\n"); lines != 2 {
+			t.Errorf("an outage is %d lines:\n%s", lines, &log)
+		}
+		h.detach(w)
+	})
+}
+
+// TestCheckupOfLittle asks a store that answers what is cheap to tell, and fails
+// else: it does not come and go with each check.
+func TestCheckupOfLittle(t *testing.T) {
+	inHub(t, func(t *testing.T, s *table, h *hub) {
+		var log bytes.Buffer
+		h.health.log = slog.New(slog.NewTextHandler(&log, nil))
+		h.store = little{s}
+		w := watchJob(t, h, "a")
+		s.mu.Lock()
+		s.fail = errors.New("no such column")
+		s.mu.Unlock()
+		elapse(3 * time.Second)
+		_, before := s.count()
+		for range 60 {
+			elapse(checkEvery)
+			probe(t, h, 1)
+		}
+		if _, ticks := s.count(); ticks-before > 70 {
+			t.Errorf("%d ticks a minute", ticks-before)
+		}
+		if lines := strings.Count(log.String(), "\n"); lines != 1 {
+			t.Errorf("an outage is %d lines:\n%s", lines, &log)
+		}
+		h.detach(w)
+	})
+}
+
+// little is a store of which the newest id is known, whatever else fails.
+type little struct{ *table }
+
+func (little) Newest(context.Context) (int64, error) { return 0, nil }
 
 // hung is a store that does not answer.
 type hung struct{ *table }
@@ -93,13 +164,13 @@ func TestCheckupHangs(t *testing.T) {
 				t.Errorf("%d of 100 are told that it is up", up)
 			}
 		}
-		if took := time.Since(began); took != 10*readyPatience {
+		if took := time.Since(began); took > 10*readyPatience {
 			t.Errorf("10 probes took %v", took)
 		}
-		if n, _ := s.count(); n != 1 {
+		if n, _ := s.count(); n != 2 { // each time for as long as a check may take
 			t.Errorf("it is asked %d times", n)
 		}
-		elapse(callTimeout)
+		elapse(pingTimeout)
 		if h.health.well() {
 			t.Error("the store's health does not know")
 		}

@@ -16,8 +16,11 @@ type table struct {
 	rows  []joblog.Event
 	state map[string]string
 	fail  error
+	once  error            // of the next lookup
 	deny  map[string]error // of reads of these jobs
 	back  bool             // the store went back in time
+
+	writing bool // there are transactions that may have rows of before any end
 
 	lookups, ticks, reads int
 	asked                 []int // how many states each tick asked for
@@ -32,16 +35,22 @@ func (s *table) Jobs(_ context.Context, asks []joblog.Ask) (map[joblog.Ask]joblo
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lookups++
+	if err := s.once; err != nil {
+		s.once = nil
+		return nil, err
+	}
 	jobs := map[joblog.Ask]joblog.Job{}
 	for _, ask := range asks {
 		state, ok := s.state[ask.ID]
-		job := joblog.Job{ID: ask.ID, State: state, Terminal: state == "completed"}
+		job := joblog.Job{ID: ask.ID, State: state, Terminal: terminal(state)}
 		if ok && ask.Allows(job) {
 			jobs[ask] = job
 		}
 	}
 	return jobs, s.fail
 }
+
+func terminal(state string) bool { return state == "completed" || state == "failed" }
 
 func (s *table) Read(_ context.Context, q joblog.Query) (page joblog.Page, err error) {
 	s.mu.Lock()
@@ -106,10 +115,12 @@ func (t *tableTail) Next(_ context.Context, w joblog.Watch) (tick joblog.Tick, e
 			tick.Events = append(tick.Events, e)
 		}
 	}
-	tick.Ended = map[string]string{}
+	tick.Ended, tick.Ending = map[string]string{}, map[string]string{}
 	for _, job := range w.Ask {
-		if t.s.state[job] == "completed" {
-			tick.Ended[job] = "completed"
+		if state := t.s.state[job]; terminal(state) && t.s.writing {
+			tick.Ending[job] = state
+		} else if terminal(state) {
+			tick.Ended[job] = state
 		}
 	}
 	t.at = int64(len(t.s.rows))

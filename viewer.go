@@ -389,7 +389,7 @@ func (v *viewer) retry() <-chan struct{} {
 
 // comment is what is said on a silent stream.
 func (v *viewer) comment() string {
-	if v.failures == 0 && v.hub.health.well() {
+	if v.failures == 0 && v.hub.health.feeds() {
 		return ""
 	}
 	return "waiting"
