@@ -15,7 +15,8 @@ type asks struct {
 	busy    []*watched     // those that had rows since the last round, each once
 	rounds  [32][]*watched // those to ask for in the rounds to come
 	round   int
-	rounded time.Time // when the last round began
+	rounded time.Time   // when the last round began
+	ends    conclusions // those that are not told yet
 }
 
 // echoes are the rounds after it had rows in which a job is asked for. To ask in

@@ -65,6 +65,7 @@ type hub struct {
 type tunables struct {
 	name      string        // of the store
 	interval  time.Duration // between polls
+	after     time.Duration // that the end of a job was first seen, it is told
 	linger    time.Duration // of emitters after the end of their job
 	heartbeat time.Duration // after which viewers' permits are looked at again
 	history   int           // bytes of all rings and sheets together

@@ -191,6 +191,7 @@ func (a *App) Start() error {
 		t := &tunables{
 			name:      name,
 			interval:  time.Duration(a.PollInterval),
+			after:     a.terminalAfter(name),
 			linger:    time.Duration(a.Linger),
 			heartbeat: time.Duration(a.Heartbeat),
 			history:   int(a.History) / len(a.drivers),
@@ -245,6 +246,16 @@ func (a *App) driver(name string) joblog.Driver {
 func (a *App) hasOwners(store string) bool {
 	d, ok := a.driver(store).(interface{ HasOwner() bool })
 	return !ok || d.HasOwner()
+}
+
+// terminalAfter is how long after it was seen the end of a store's jobs is told:
+// at once if the store has nothing to say about it.
+func (a *App) terminalAfter(store string) time.Duration {
+	d, ok := a.driver(store).(interface{ TerminalAfter() time.Duration })
+	if !ok {
+		return 0
+	}
+	return d.TerminalAfter()
 }
 
 // Stop ends the demo. Streams go on.

@@ -89,6 +89,9 @@ func (p *poller) due() (at time.Time, needed bool) {
 	if p.woken || waiting || p.more {
 		at = p.started.Add(spacing)
 	}
+	if end, ok := p.asks.ends.next(p.hub.tunables.Load().after); ok {
+		at = earlier(at, later(end, p.started.Add(soonest))) // those that are due at about the same time share a tick
+	}
 	if retry := p.hub.health.retryAt(); retry.After(at) {
 		at = retry
 	}
@@ -192,7 +195,9 @@ func (p *poller) next(ctx context.Context) (more bool, err error) {
 		p.caughtUp()
 	}
 	p.open()
-	ask, all := p.asks.due(p.started, p.hub.tunables.Load().interval, p.jobs)
+	t := p.hub.tunables.Load()
+	p.asks.confirm(p.started, t.after)
+	ask, all := p.asks.due(p.started, t.interval, p.jobs)
 	tick, err := p.tail.Next(ctx, joblog.Watch{Jobs: p.names, Ask: ask})
 	if err != nil {
 		return false, err
@@ -201,9 +206,7 @@ func (p *poller) next(ctx context.Context) (more bool, err error) {
 		p.asks.answered(p.started, all)
 	}
 	p.deliver(tick)
-	for job, state := range tick.Ended {
-		p.hub.complete(p.jobs[job], state, tick.Position)
-	}
+	p.conclude(ask, &tick)
 	if !tick.More {
 		p.caughtUp()
 	}
@@ -291,6 +294,13 @@ func (p *poller) trim() {
 		p.hub.meters.Load().evicted.Add(float64(evicted))
 	}
 	p.hub.shelf.fit(bound - total)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 func later(a, b time.Time) time.Time {

@@ -15,6 +15,8 @@ type watched struct {
 	linger  *time.Timer // nil until the end
 	opened  bool        // the poller's, as is what follows
 	asking  asking
+
+	concluding *conclusion // nil unless its job was seen to have ended, and that is not told
 }
 
 // pass is one successful tick, or a failed one, for those who wait for a tick
@@ -28,7 +30,7 @@ type pass struct {
 // position covers all that was visible when it was called, and what is not
 // covered will be appended to the emitter. The caller must detach.
 //
-// It may return errStoreDown, and ctx's error.
+// Its errors are those of judge.
 func (h *hub) attach(ctx context.Context, job joblog.Job) (*watched, error) {
 	h.begin.Do(func() {
 		h.keep((&poller{hub: h}).run)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -33,7 +34,7 @@ func onBothStores(t *testing.T, c config, test func(t *testing.T, a *app, s *ser
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		a, own := newPostgresApp(t), c // the other test has c, too
-		own.store = a.store
+		own.store = a.storeWith(c.options)
 		test(t, a, start(t, own))
 	})
 }
@@ -44,7 +45,7 @@ func onSQLite(t *testing.T, c config) (*app, *server) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "jobs.db")
 	a := &app{store: fmt.Sprintf("store sqlite {\n path %s\n }", file), arg: "?$1"}
-	c.store = a.store
+	c.store = a.storeWith(c.options)
 	s := start(t, c)
 	// The first use of the store makes the tables.
 	if status, body := s.do(t, http.MethodPut, "/jobs/first/state", `{"state":"running"}`); status != http.StatusOK {
@@ -52,6 +53,11 @@ func onSQLite(t *testing.T, c config) (*app, *server) {
 	}
 	a.open(t, "sqlite", "file:"+file+"?_pragma=busy_timeout(10000)&_txlock=immediate")
 	return a, s
+}
+
+// storeWith is the store's lines with more of them.
+func (a *app) storeWith(options string) string {
+	return strings.Replace(a.store, "{\n", "{\n"+options+"\n", 1)
 }
 
 func (a *app) open(t *testing.T, driver, dsn string) {

@@ -22,6 +22,7 @@ import (
 // config is what a test wants of its server.
 type config struct {
 	store   string                 // the store's lines of the Caddyfile
+	options string                 // more lines of the store, if the test has one made
 	jobs    string                 // more lines of the global option
 	global  string                 // more global options
 	servers string                 // more lines of the servers' options

@@ -28,6 +28,8 @@ type Emitter struct {
 	watch  []Observer    // told of it, too
 	end    Ending
 	closed bool // nothing more will be appended; end says why
+
+	awaited *string // the state of the end that is awaited; nil if none is
 }
 
 // Ending says why an emitter will have no more frames.
@@ -44,7 +46,7 @@ type Ending struct {
 // Observer is told when an emitter has more, or has ended.
 type Observer interface {
 	// Changed must be quick, and must not call the emitter. since is that of the
-	// Append; zero if the emitter has ended.
+	// Append; zero if there is no row to tell of.
 	Changed(since time.Time)
 }
 
@@ -102,6 +104,32 @@ func (e *Emitter) Append(pos Cursor, since time.Time, events []Event) {
 		e.trail.at = f.Cursor
 	}
 	e.signal(since)
+}
+
+// Await says that the job has a terminal state. Rows may come yet; then Complete
+// follows, or Resume.
+func (e *Emitter) Await(state string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.awaited = &state
+}
+
+// Resume says that the job has no terminal state any more.
+func (e *Emitter) Resume() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.awaited = nil
+	e.signal(time.Time{}) // for those who wait for nothing else
+}
+
+// Awaits is the terminal state of the job; ok is false if none is known.
+func (e *Emitter) Awaits() (state string, ok bool) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if e.awaited == nil {
+		return "", false
+	}
+	return *e.awaited, true
 }
 
 // Complete says that the job has ended and all its rows were appended. The

@@ -367,10 +367,19 @@ func (s *Stream) rest(b []byte) ([]byte, State, error) {
 		if s.next < s.em.Next() {
 			return b, More, nil // appended since the ring was looked at
 		}
-		if s.knew = !s.begun && !s.told && s.opts.Told == MarkOf(end.State); s.knew {
+		if s.knows(end.State) {
 			return b, Ended, nil
 		}
 		return s.opts.Format.AppendEnd(b, end.State, s.have().Union(end.Cursor)), Ended, nil
+	}
+	if state, awaited := s.em.Awaits(); awaited && !s.told { // the backlog is not over before the end
+		if s.next < s.em.Next() {
+			return b, More, nil
+		}
+		if s.knows(state) {
+			return b, Ended, nil
+		}
+		return b, Idle, nil
 	}
 	if s.opts.Once {
 		return s.settle(b), Ended, nil
@@ -381,6 +390,12 @@ func (s *Stream) rest(b []byte) ([]byte, State, error) {
 		b = s.opts.Format.AppendNotice(b, CaughtUp, "", &c)
 	}
 	return s.settle(b), Idle, nil
+}
+
+// knows reports whether the viewer has shown that it has all, this end included.
+func (s *Stream) knows(end string) bool {
+	s.knew = !s.begun && !s.told && s.opts.Told == MarkOf(end)
+	return s.knew
 }
 
 // have is what the viewer has.
