@@ -77,6 +77,9 @@ func (l *Logs) Provision(ctx caddy.Context) (err error) {
 		return err
 	}
 	onShutdown(ctx)
+	if l.app.Limits.PerAddress > 0 {
+		l.app.adviseProxies(ctx)
+	}
 	listens := ""
 	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
 		listens = strings.Join(server.Listen, " ")

@@ -98,7 +98,9 @@ func (i *Ingest) Provision(ctx caddy.Context) (err error) {
 	i.rates = newRates(i.Rate)
 	i.log = ctx.Logger()
 	onShutdown(ctx)
-	i.app, err = jobsApp(ctx, i.Store)
+	if i.app, err = jobsApp(ctx, i.Store); err == nil && i.Rate > 0 {
+		i.app.adviseProxies(ctx)
+	}
 	return err
 }
 

@@ -212,24 +212,42 @@ func TestIngestIn(t *testing.T) {
 	}
 }
 
-// TestIngestThroughProxies has a proxy on this machine, which tells by one of the
-// headers that are in use that it passes on what others sent.
+// TestIngestThroughProxies has a proxy on this machine, which tells by some header
+// that it passes on what others sent; and clients of this machine, which have others.
 func TestIngestThroughProxies(t *testing.T) {
 	s := newSite(t, sqliteStore, "jobs_ingest\njobs_logs")
-	for _, header := range []string{
-		"", "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Forwarded-Server",
-		"X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP",
-	} {
-		headers, want := []string{"Content-Type", "text/plain"}, http.StatusOK
+	send := func(header string, want int) {
+		headers := []string{"Content-Type", "text/plain"}
 		if header != "" {
-			headers, want = append(headers, header, "x"), http.StatusForbidden
+			headers = append(headers, header, "x")
 		}
-		if st := s.open(t, http.MethodPost, "/jobs/job/logs", "a line", headers...); st.status != want {
-			t.Errorf("with the header %s: %d, want %d", header, st.status, want)
+		st := s.open(t, http.MethodPost, "/jobs/job/logs", "a line", headers...)
+		if text := st.rest(); st.status != want || want == http.StatusForbidden && !strings.Contains(text, http.CanonicalHeaderKey(header)) {
+			t.Errorf("with the header %s: %d %s, want %d", header, st.status, text, want)
 		}
 		if st := s.open(t, http.MethodPut, "/jobs/job/state", `{"state":"running"}`, headers...); st.status != want {
 			t.Errorf("a state, with the header %s: %d, want %d", header, st.status, want)
 		}
+	}
+	for _, header := range []string{
+		"Forwarded", "Via", "X-Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Forwarded-Server",
+		"X-Forwarded-Scheme", "X-Forwarded-Prefix", "X-Forwarded-Ssl", "X-Forwarded-Client-Cert", "X-Forward-For", "Forwarded-For", "X-Original-Forwarded-For",
+		"X-Original-URL", "X-Original-Host", "X-Rewrite-URL", "X-Real-IP", "X-Real-Port", "X-Client-IP", "Client-IP", "X-Remote-IP", "X-Remote-Addr",
+		"X-Cluster-Client-IP", "X-ProxyUser-IP", "Proxy-Client-IP", "WL-Proxy-Client-IP", "Proxy-Connection", "X-Scheme", "X-Host", "X-Url-Scheme",
+		"Front-End-Https", "Max-Forwards", "CDN-Loop", "True-Client-IP", "CF-Connecting-IP", "CF-Ray", "CF-Visitor", "Fly-Client-IP", "Fly-Forwarded-Port",
+		"Fastly-Client-IP", "Fastly-FF", "Akamai-Origin-Hop", "X-Akamai-Edgescape", "X-Azure-ClientIP", "X-Azure-SocketIP", "X-ARR-LOG-ID",
+		"X-Appengine-User-IP", "X-Cloud-Trace-Context", "X-Amzn-Trace-Id", "X-Amz-Cf-Id", "CloudFront-Viewer-Address", "X-Envoy-External-Address",
+		"X-Envoy-Expected-Rq-Timeout-Ms", "X-NF-Client-Connection-IP", "X-Vercel-Forwarded-For", "DO-Connecting-IP", "Ali-CDN-Real-IP", "Incap-Client-IP",
+		"X-Sucuri-ClientIP", "X-Varnish", "X-BlueCoat-Via", "X-Github-Event", "Remote-User", "X-Auth-Request-User", "X-SSL-Client-Cert", "SSL-Client-Verify",
+		"Tailscale-User-Login", "X-Whatever-Comes-Next",
+	} {
+		send(header, http.StatusForbidden)
+	}
+	for _, header := range []string{
+		"", "Accept", "Accept-Language", "Authorization", "Cache-Control", "Cookie", "Idempotency-Key", "If-None-Match", "Prefer", "Priority", "Referer",
+		"Traceparent", "Tracestate", "Baggage", "X-Request-ID", "X-Requested-With", "X-B3-TraceId", "Sentry-Trace", "User-Agent", "Content-Language",
+	} {
+		send(header, http.StatusOK)
 	}
 	s.load(t, sqliteStore, "jobs_ingest {\n allow authenticated\n}\njobs_logs")
 	st := s.open(t, http.MethodPut, "/jobs/job/state", `{"state":"running"}`)

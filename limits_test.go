@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -98,6 +100,28 @@ func TestLimitsForget(t *testing.T) {
 	defer everyone.mu.Unlock()
 	if n := len(everyone.from) + len(everyone.users) + len(everyone.jobs); n != 0 {
 		t.Errorf("%d are counted though nobody is there", n)
+	}
+}
+
+// TestChosenAddress has servers trust proxies in ways in which a client can choose
+// its address, and in which it cannot: whoever limits addresses is warned, once.
+func TestChosenAddress(t *testing.T) {
+	const limited, strict, other = "jobs {\n limits {\n per_address 2\n }", "trusted_proxies_strict\n", "client_ip_headers CF-Connecting-IP\n"
+	const trust, unix = "trusted_proxies static private_ranges\n", "trusted_proxies_unix\n"
+	for _, c := range []struct {
+		servers, jobs, body string
+		warns               int
+	}{
+		{trust, limited, both, 1}, {unix, limited, both, 1}, {trust, "jobs {", "jobs_ingest {\n rate 5\n}\n" + both, 1}, {trust, limited, both + "jobs_logs\n", 1},
+		{trust + strict, limited, both, 0}, {trust + other, limited, both, 0}, {"", limited, both, 0}, {trust, "jobs {", both, 0},
+	} {
+		log := filepath.Join(t.TempDir(), "log")
+		options := "log {\n output file " + unrolled(log) + "\n}\nservers {\n" + c.servers + "}\n" + strings.Replace(sqliteStore, "jobs {", c.jobs, 1)
+		newSite(t, options, c.body)
+		written, err := os.ReadFile(log)
+		if n := strings.Count(string(written), "clients can choose the address"); err != nil || n != c.warns {
+			t.Errorf("with %q and %q there are %d warnings, want %d: %v", c.servers, c.jobs, n, c.warns, err)
+		}
 	}
 }
 

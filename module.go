@@ -83,6 +83,7 @@ type App struct {
 	drivers map[string]joblog.Driver
 	rules   map[string]*ruleset // of the handlers, by the store's key: it may have several names
 	held    []lent
+	advice  []string // for who operates the server, told at the start
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }
@@ -200,6 +201,9 @@ func (a *App) Start() error {
 		}
 		a.held = append(a.held, lent{h, t})
 		h.join(t)
+	}
+	for _, advice := range a.advice {
+		slog.New(logHandler{}).Warn(advice)
 	}
 	if limit, known := openFiles(); known {
 		if advice := adviseFiles(limit); advice != "" {

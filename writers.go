@@ -3,9 +3,11 @@ package caddyjobs
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 var (
@@ -35,7 +37,7 @@ func (i *Ingest) admit(r *http.Request) error {
 	case fromPage(r) && len(i.AllowedHosts) == 0 && !isLoopback(hostOf(r)):
 		return fmt.Errorf("%w: pages at %.80q are not taken for ones of this machine, as anybody's name may lead here; name it with allowed_hosts", errForbidden, hostOf(r))
 	default:
-		return nil
+		return errHop(r)
 	}
 	return fmt.Errorf("%w: events are taken from this machine and from authenticated users; put an authentication handler before jobs_ingest, or say allow public", errForbidden)
 }
@@ -45,22 +47,39 @@ func fromPage(r *http.Request) bool {
 	return r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
 }
 
-// forwarded are the headers by which a proxy tells that a request is not its own:
-// the standard ones, the family that Caddy, Apache, HAProxy and Traefik add, and
-// the single ones of nginx's usual configs and of content delivery networks. To
-// have one is enough, whatever it says.
-var forwarded = []string{
-	"Forwarded", "Via",
-	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Forwarded-Server",
-	"X-Real-Ip", "X-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip",
+// direct are the headers that a client of this machine sends by itself: a browser,
+// curl, a library, and what traces or tells requests apart. Those that end with a
+// dash are all that begin so.
+var direct = []string{
+	"Accept", "Accept-", "Access-Control-Request-", "Api-Key", "Authorization", "B3", "Baggage", "Cache-Control", "Connection", "Content-",
+	"Cookie", "Date", "Digest", "Dnt", "Expect", "Idempotency-Key", "If-", "Keep-Alive", "Last-Event-Id", "Origin", "Pragma", "Prefer", "Priority",
+	"Range", "Referer", "Save-Data", "Sec-", "Sentry-Trace", "Te", "Traceparent", "Tracestate", "Trailer", "Transfer-Encoding", "Uber-Trace-Id", "Upgrade",
+	"Upgrade-Insecure-Requests", "User-Agent", "Want-", "X-Api-Key", "X-B3-", "X-Correlation-Id", "X-Csrf-Token", "X-Datadog-", "X-Request-Id",
+	"X-Requested-With", "X-Xsrf-Token",
 }
 
-// isLocal reports whether a request comes from this machine, and not through
-// a proxy on it that serves strangers, as far as proxies tell.
-func isLocal(r *http.Request) bool {
-	if slices.ContainsFunc(forwarded, func(name string) bool { return len(r.Header.Values(name)) > 0 }) {
-		return false
+// isDirect reports whether a client may send a header by itself.
+func isDirect(name string) bool {
+	return slices.ContainsFunc(direct, func(known string) bool {
+		return name == known || strings.HasSuffix(known, "-") && strings.HasPrefix(name, known)
+	})
+}
+
+// errHop is why a request is not taken for one of this machine: it has a header
+// that may be a proxy's, which serves strangers. There is no list of all that proxies
+// add, so it is the other headers that are listed.
+func errHop(r *http.Request) error {
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		if !isDirect(name) {
+			return fmt.Errorf("%w: the header %.80q may be a proxy's, so this is not taken for a request of this machine; "+
+				"leave it out, or put an authentication handler before jobs_ingest", errForbidden, name)
+		}
 	}
+	return nil
+}
+
+// isLocal reports whether a request comes from this machine, or from a proxy on it.
+func isLocal(r *http.Request) bool {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr == "" || r.RemoteAddr == "@" // a unix socket's peer has no address
