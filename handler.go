@@ -187,7 +187,7 @@ func (l *Logs) serve(visit *visit, q *request, id string) *refusal {
 	if err != nil {
 		return &refusal{reason: err.Error(), kind: "store"}
 	}
-	v := l.viewer(h, q, clientOf(r, cmp.Or(l.Job, l.Path)))
+	v := l.viewer(h, q, r)
 	if refused := everyone.enter(v, &l.app.Limits); refused != nil {
 		h.release()
 		return refused
@@ -229,7 +229,11 @@ func (l *Logs) serve(visit *visit, q *request, id string) *refusal {
 }
 
 // viewer is one who is yet to be let in.
-func (l *Logs) viewer(h *hub, q *request, c client) *viewer {
+func (l *Logs) viewer(h *hub, q *request, r *http.Request) *viewer {
+	c := clientOf(r, cmp.Or(l.Job, l.Path))
+	if !l.app.parking() || r.ProtoMajor > 1 {
+		q.opts.Unit = mouthful // it is kept while the client takes nothing
+	}
 	return &viewer{
 		hub: h, request: *q, client: c, begun: time.Now(), heartbeat: time.Duration(l.app.Heartbeat), stall: time.Duration(l.app.StallTimeout),
 		parking: l.app.parking(),

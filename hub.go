@@ -42,6 +42,8 @@ type hub struct {
 	wake     chan struct{} // holds one token if the poller should look
 	adopted  chan struct{} // holds one token if the guard should look at the tunables
 
+	held atomic.Int64 // bytes of large rows that blocked streams write
+
 	life  context.Context // ends with Destruct
 	end   context.CancelFunc
 	begin sync.Once // starts the poller

@@ -55,7 +55,9 @@ type App struct {
 	Heartbeat caddy.Duration `json:"heartbeat,omitempty"`
 	// History is how many bytes of events are kept in memory for the viewers of
 	// all watched jobs together: recent events, and pages that several replay.
-	// What is not kept is read from the store. Default: 67108864 (64 MiB).
+	// What is not kept is read from the store. As many bytes again, at most, are
+	// large rows that are being written to clients that take nothing.
+	// Default: 67108864 (64 MiB).
 	History int64 `json:"history,omitempty"`
 	// Parking is whether HTTP/1.1 streams that wait give up their goroutine, and
 	// most of their memory: on or off. It needs Linux, and no middleware that
@@ -202,6 +204,7 @@ func (a *App) Start() error {
 		a.held = append(a.held, lent{h, t})
 		h.join(t)
 	}
+	lot().Bound(a.History)
 	for _, advice := range a.advice {
 		slog.New(logHandler{}).Warn(advice)
 	}

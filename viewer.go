@@ -41,6 +41,7 @@ type viewer struct {
 
 	out     output
 	full    bool // the client takes no more for now
+	shed    shed
 	conn    *parking.Conn
 	seat    *watched
 	stream  *joblog.Stream
@@ -70,11 +71,15 @@ type response struct {
 }
 
 // mouthful is how many bytes of a response are written at once: a client that
-// takes so many within the stall timeout, and no more, is slow, but goes on.
+// takes so many within the stall timeout, and no more, is slow, but goes on. A stream
+// that stays in its handler has about as much in memory.
 const mouthful = 16 << 10
 
 // Send returns when all is sent, or the client took nothing for too long.
 func (r response) Send(b []byte) (full bool, err error) {
+	if r.v.writes(cap(b)) {
+		defer r.v.written()
+	}
 	defer func() { _ = r.limit.SetWriteDeadline(time.Time{}) }()
 	for part := range slices.Chunk(b[joblog.ChunkRoom:], mouthful) {
 		if err := r.within(func() error { return r.write(part) }); err != nil {
@@ -270,17 +275,23 @@ func (v *viewer) first(ctx context.Context, b []byte) ([]byte, joblog.State, err
 }
 
 // buffers are what chunks are put together in. A viewer that waits has none.
-var buffers = sync.Pool{New: func() any {
+var buffers, smallBuffers = sync.Pool{New: newRoom}, sync.Pool{New: newRoom}
+
+func newRoom() any {
 	b := room()
 	return &b
-}}
+}
 
 // largestBuffer is the capacity, in bytes, up to which a buffer is kept.
 const largestBuffer = 256 << 10
 
 // pull sends what comes next. ok is false if the client is gone.
 func (v *viewer) pull(ctx context.Context) (state joblog.State, err error, ok bool) {
-	buf := buffers.Get().(*[]byte)
+	kept, largest := &buffers, largestBuffer
+	if v.opts.Unit > 0 {
+		kept, largest = &smallBuffers, plenty
+	}
+	buf := kept.Get().(*[]byte)
 	before := v.stream.Rows()
 	b, state, err := v.take(ctx, (*buf)[:joblog.ChunkRoom])
 	metrics.events.Add(v.stream.Rows() - before)
@@ -289,9 +300,9 @@ func (v *viewer) pull(ctx context.Context) (state joblog.State, err error, ok bo
 	if since := v.stream.Since(); ok && !v.full && !since.IsZero() {
 		flushed(time.Since(since))
 	}
-	if cap(b) <= largestBuffer {
+	if cap(b) <= largest {
 		*buf = b
-		buffers.Put(buf)
+		kept.Put(buf)
 	}
 	return state, err, ok
 }

@@ -42,7 +42,7 @@ func (s *Stream) pullSheet(ctx context.Context, b []byte) ([]byte, State, error)
 	}
 	from, limit := s.sheet.find(at), s.sheet.find(upTo)
 	to := from
-	for size := 0; to < limit && size < chunk; to++ {
+	for size := 0; to < limit && size < s.unit(); to++ {
 		size += len(s.sheet.frames(to, to+1))
 	}
 	before := len(b)

@@ -1,6 +1,7 @@
 package joblog
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -43,6 +44,9 @@ type Options struct {
 	Since int64
 	// Once ends the stream when the backlog was sent.
 	Once bool
+	// Unit is about how many bytes one Pull appends at most, besides its last row;
+	// 64 KiB if it is 0.
+	Unit int
 }
 
 // wants reports whether a row passes the filters.
@@ -163,6 +167,9 @@ func (s *Stream) Drop() {
 	}
 }
 
+// unit is about how many bytes a Pull appends.
+func (s *Stream) unit() int { return cmp.Or(s.opts.Unit, chunk) }
+
 // Wake returns a channel that is closed when there is something to pull, after
 // a Pull that returned Idle.
 func (s *Stream) Wake() <-chan struct{} { return s.em.Wait(s.next) }
@@ -198,9 +205,11 @@ func (s *Stream) pullPage(ctx context.Context, b []byte) ([]byte, State, error) 
 		if err := s.readPage(ctx); err != nil {
 			return b, More, fmt.Errorf("reading the log: %w", err)
 		}
+	} else if p := (Page{Events: s.page, Passed: s.passed}); len(s.page) > 0 && !s.last && s.coming == nil {
+		s.readAhead(ctx, s.leg.after(p.through())) // the client has taken a part of it
 	}
 	before := len(b)
-	for len(s.page) > 0 && len(b) < before+chunk {
+	for len(s.page) > 0 && len(b) < before+s.unit() {
 		b = s.appendRow(b, &s.page[0])
 		s.page = s.page[1:]
 	}
@@ -271,9 +280,6 @@ func (s *Stream) readPage(ctx context.Context) error {
 	}
 	s.leg = s.trail.reach(s.target, ids)
 	s.short = s.leg.short(0) // they are made one at a time
-	if through := page.through(); page.More && through > 0 {
-		s.readAhead(ctx, s.leg.after(through))
-	}
 	return nil
 }
 
@@ -315,7 +321,7 @@ func (s *Stream) seek(ctx context.Context) (start Cursor, err error) {
 }
 
 func (s *Stream) pullRing(b []byte) ([]byte, State, error) {
-	limit := len(b) + chunk
+	limit := len(b) + s.unit()
 	next, ok := s.em.Range(s.next, func(f *Frame) bool {
 		if len(b) >= limit {
 			return false

@@ -2,8 +2,11 @@ package parking
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
@@ -17,6 +20,7 @@ type Conn struct {
 	fd      int
 	chunked bool   // the body is in chunks
 	rest    []byte // of what was to be written, encrypted; nothing is written before it
+	takes   int    // bytes of memory, for rest
 	sent    atomic.Int64
 }
 
@@ -80,7 +84,7 @@ func (c *Conn) put(b []byte) error {
 		}
 		b = b[n:]
 	}
-	c.rest = append(c.rest, b...)
+	c.keep(append(c.rest, b...))
 	return nil
 }
 
@@ -90,10 +94,18 @@ func (c *Conn) flush() (full bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if c.rest = c.rest[n:]; len(c.rest) == 0 {
-		c.rest = nil
+	if c.rest = c.rest[n:]; 2*len(c.rest) < c.takes {
+		c.keep(slices.Clone(c.rest)) // what was written is not kept
 	}
 	return len(c.rest) > 0, nil
+}
+
+// keep keeps a rest, which has memory of its own.
+func (c *Conn) keep(rest []byte) {
+	c.rest, c.takes = rest, cap(rest)
+	if len(rest) == 0 {
+		c.rest, c.takes = nil, 0
+	}
 }
 
 // try writes as much as it can without blocking.
@@ -107,15 +119,30 @@ func (c *Conn) try(b []byte) (n int, err error) {
 	return n, nil
 }
 
+// lingering is how many bytes that a client has sent are read and dropped when its
+// connection is closed: to close a socket that has any resets the connection, and
+// the client loses what is on its way to it.
+const lingering = 1 << 20
+
 // close closes the connection: in good order if all was written, else at once,
-// and the kernel keeps nothing for a client that takes nothing.
+// and the kernel keeps nothing for a client that takes nothing. It may block for as
+// long as Parting.
 func (c *Conn) close(orderly bool) {
+	defer c.socket.Close()
 	tcp, ok := c.socket.(*net.TCPConn)
 	switch {
-	case ok && len(c.rest) > 0:
-		_ = tcp.SetLinger(0)
-	case orderly && c.tls != nil:
+	case len(c.rest) > 0:
+		if ok {
+			_ = tcp.SetLinger(0)
+		}
+		return
+	case !orderly:
+		return
+	case c.tls != nil:
 		_ = c.tls.CloseWrite() // the client is gone at the worst
 	}
-	_ = c.socket.Close()
+	if half, ok := c.socket.(interface{ CloseWrite() error }); ok && c.unread() && half.CloseWrite() == nil {
+		_ = c.socket.SetReadDeadline(time.Now().Add(Parting))
+		_, _ = io.CopyN(io.Discard, c.socket, lingering) // until the client has the end, and closes
+	}
 }

@@ -1,6 +1,7 @@
 package parking
 
 import (
+	"math"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -43,6 +44,8 @@ type Lot struct {
 	next   atomic.Uint32
 	parked atomic.Int64
 	events atomic.Int64
+	kept   atomic.Int64 // bytes that count, see weigh
+	most   atomic.Int64 // of them
 	passed func(time.Duration)
 	broken func(cause string)
 }
@@ -54,10 +57,27 @@ type Lot struct {
 // then ends, and no other.
 func NewLot(passed func(delay time.Duration), broken func(cause string)) *Lot {
 	l := &Lot{passed: passed, broken: broken}
+	l.most.Store(math.MaxInt64)
 	for range runtime.GOMAXPROCS(0) {
 		l.shards = append(l.shards, &shard{lot: l, wake: make(chan struct{}, 1)})
 	}
 	return l
+}
+
+// plenty is how many bytes of what was to be written are kept for a client that
+// takes nothing without their being counted: those of rows that are not large.
+const plenty = 256 << 10
+
+// Bound sets how many bytes beyond that are kept for all clients together. Who
+// comes beyond it is cut, as Stalled.
+func (l *Lot) Bound(bytes int64) { l.most.Store(bytes) }
+
+// weigh counts what is kept for an entry, and reports whether that is too much.
+func (l *Lot) weigh(e *entry) (much bool) {
+	n := int64(max(e.conn.takes-plenty, 0))
+	kept := l.kept.Add(n - e.kept)
+	e.kept = n
+	return n > 0 && kept > l.most.Load()
 }
 
 // Counts are figures of a lot.
@@ -104,11 +124,11 @@ func (l *Lot) Finish(g Guest, s *joblog.Stream, c *Conn, why Reason) {
 // Abandon closes the connection of a response that is over, whatever is left.
 // Gone is then called.
 func (l *Lot) Abandon(g Guest, s *joblog.Stream, c *Conn, why Reason) {
-	c.close(why != HungUp && why != Broken)
 	s.Close()
 	go func() {
 		defer l.rescue(func() {})
-		g.Gone(why)
+		defer g.Gone(why)
+		c.close(why != HungUp && why != Broken)
 	}()
 }
 
@@ -128,6 +148,7 @@ type entry struct {
 	at     int    // in the group
 	id     int32  // by which the watcher knows it
 	full   bool   // the client takes no more for now
+	kept   int64  // for it, as weigh counts it
 	ending bool   // all that is left to do is to send conn's rest
 	why    Reason // of the end
 	wrote  time.Time

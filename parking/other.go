@@ -22,6 +22,7 @@ type change struct {
 
 func (c *Conn) locate(net.Conn) error           { return errLinux }
 func (c *Conn) writeSocket([]byte) (int, error) { return 0, errLinux }
+func (c *Conn) unread() bool                    { return false }
 func newWatcher() (*watcher, error)             { return nil, errLinux }
 func (w *watcher) add(int32, int32, bool) error { return errLinux }
 func (w *watcher) expect(int32, int32) error    { return errLinux }

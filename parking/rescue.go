@@ -35,6 +35,7 @@ func (s *shard) clear() {
 	}
 	for _, e := range s.entries {
 		s.lot.parked.Add(-1)
+		s.lot.kept.Add(-e.kept)
 		s.lot.Abandon(e.guest, e.stream, e.conn, Broken)
 	}
 	clear(s.entries)

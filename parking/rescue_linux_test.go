@@ -56,14 +56,20 @@ func (b *bad) Position() joblog.Cursor {
 // open is a live stream of an emitter of its own, whose client has all there is.
 func open(t *testing.T, src joblog.Source) (em *joblog.Emitter, s *joblog.Stream, c *Conn, client net.Conn) {
 	t.Helper()
+	c, client = pair(t, false)
+	em, s = live(src)
+	return em, s, c, client
+}
+
+// live is a live stream of an emitter of its own.
+func live(src joblog.Source) (em *joblog.Emitter, s *joblog.Stream) {
 	em = joblog.NewEmitter("job")
 	em.Open(joblog.Cursor{})
-	c, client = pair(t, false)
 	s = joblog.NewStream(src, em, joblog.Options{Tail: -1})
 	for state := joblog.More; state != joblog.Idle; {
 		_, state, _ = s.Pull(context.Background(), nil)
 	}
-	return em, s, c, client
+	return em, s
 }
 
 // TestPanics has one of two streams of a shard panic, in each way there is. It

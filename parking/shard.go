@@ -174,6 +174,10 @@ func (s *shard) add(e *entry) {
 	e.full = len(e.conn.rest) > 0 || !e.stream.Live()
 	s.entries[int32(e.conn.fd)] = e
 	s.join(e)
+	if s.lot.weigh(e) {
+		s.gone(e, Stalled)
+		return
+	}
 	if err := s.watcher.add(int32(e.conn.fd), e.id, e.full); err != nil {
 		s.gone(e, HungUp)
 		return
@@ -218,6 +222,7 @@ func (s *shard) drain(e *entry) {
 		s.gone(e, HungUp)
 	default:
 		e.full = false
+		s.lot.weigh(e)
 		s.push(e)
 	}
 }
@@ -226,6 +231,10 @@ func (s *shard) drain(e *entry) {
 func (s *shard) block(e *entry) {
 	e.full = true
 	e.stream.Drop()
+	if s.lot.weigh(e) {
+		s.gone(e, Stalled)
+		return
+	}
 	if s.watcher.expect(int32(e.conn.fd), e.id) != nil {
 		s.gone(e, HungUp)
 	}
@@ -336,6 +345,7 @@ func (s *shard) gone(e *entry, why Reason) {
 func (s *shard) leave(e *entry) Guest {
 	g := e.guest
 	delete(s.entries, int32(e.conn.fd))
+	s.lot.kept.Add(-e.kept)
 	if e.group != nil {
 		s.part(e)
 	}

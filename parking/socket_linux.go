@@ -18,6 +18,12 @@ func (c *Conn) locate(socket net.Conn) error {
 	return raw.Control(func(fd uintptr) { c.fd = int(fd) })
 }
 
+// unread reports whether the client has sent what nobody has read.
+func (c *Conn) unread() bool {
+	n, _, err := unix.Recvfrom(c.fd, make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return n > 0 && err == nil
+}
+
 // writeSocket writes what the socket takes, which may be nothing. The call does
 // not block, so the scheduler is not told of it, which would cost more than
 // all else here.

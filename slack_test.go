@@ -1,0 +1,156 @@
+package caddyjobs
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"runtime"
+	runtimemetrics "runtime/metrics"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// heap is how many bytes are in use.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC() // what pools keep goes with the second one
+	sample := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
+	runtimemetrics.Read(sample)
+	return int64(sample[0].Value.Uint64() + sample[1].Value.Uint64())
+}
+
+// takeNothing asks for streams on one connection of HTTP/2, of which it takes what
+// the server may send at first, and no more.
+func (s *site) takeNothing(t *testing.T, streams int, path func(i int) string) {
+	t.Helper()
+	conn, err := net.Dial("unix", filepath.Join(s.dir, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
+		t.Fatal(err)
+	}
+	f := http2.NewFramer(conn, conn)
+	if err := f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1000}); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			if _, err := f.ReadFrame(); err != nil {
+				return
+			}
+		}
+	}()
+	for i := range streams {
+		var block strings.Builder
+		e := hpack.NewEncoder(&block)
+		for _, field := range [][2]string{{":method", "GET"}, {":scheme", "http"}, {":authority", "site"}, {":path", path(i)}} {
+			_ = e.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
+		}
+		if err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: []byte(block.String()), EndHeaders: true, EndStream: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestSlowReadersHeap has streams of a long log over HTTP/2, in all ways to read
+// it, whose clients take nothing: each costs a cursor, and what is being written.
+func TestSlowReadersHeap(t *testing.T) {
+	const streams, each = 100, 128 << 10
+	for name, query := range map[string]func(i int) string{
+		"all":      func(int) string { return "" },
+		"cursors":  func(i int) string { return fmt.Sprint("?lastEventId=", 100*i+1) },
+		"text":     func(i int) string { return fmt.Sprint("?format=text&lastEventId=", 100*i+1) },
+		"tail":     func(i int) string { return fmt.Sprint("?tail=", 4000-i) },
+		"severity": func(int) string { return "?severity=notice" },
+		"holes":    func(i int) string { return fmt.Sprintf("?lastEventId=%d~1", 1000+i) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := withLittleHistory(t, "1MiB", both)
+			line := strings.Repeat("x", 400)
+			for range 20 {
+				st := s.open(t, "POST", "/jobs/job/logs", strings.Repeat(`{"event_message":"`+line+`","severity":"error"}`+"\n", 1000), "Content-Type", "application/x-ndjson")
+				if st.status != 200 {
+					t.Fatal(st.rest())
+				}
+			}
+			eventually(t, "earlier streams are gone", func() bool { return everyone.count() == 0 })
+			before := heap()
+			s.takeNothing(t, streams, func(i int) string { return "/jobs/job/logs" + query(i) })
+			eventually(t, "all are blocked, and have shed what they had", func() bool { return blocked() == streams })
+			if per := (heap() - before) / streams; per > each {
+				t.Errorf("each of %d streams costs %d bytes", streams, per)
+			} else {
+				t.Logf("each costs %d bytes", per)
+			}
+		})
+	}
+}
+
+// withLittleHistory is a site that speaks HTTP/2, and keeps little for all viewers.
+func withLittleHistory(t *testing.T, history, body string) *site {
+	t.Helper()
+	return newSite(t, withHTTP2+strings.Replace(sqliteStore, "poll_interval", "history "+history+"\n poll_interval", 1), body)
+}
+
+// TestSlowReadersUnparked is the same over HTTP/1.1, where nothing is parked.
+func TestSlowReadersUnparked(t *testing.T) {
+	before := *parkingFlag
+	*parkingFlag = "off"
+	t.Cleanup(func() { *parkingFlag = before })
+	s := withLittleHistory(t, "1MiB", both)
+	for range 50 {
+		s.post(t, "job", slices.Repeat([]string{strings.Repeat("x", 4000)}, 100)...)
+	}
+	eventually(t, "earlier streams are gone", func() bool { return everyone.count() == 0 })
+	const streams, each = 50, 128 << 10
+	used := heap()
+	for i := range streams {
+		fmt.Fprintf(s.dial(t), "GET /jobs/job/logs?lastEventId=%d HTTP/1.1\r\nHost: site\r\n\r\n", 10*i+1)
+	}
+	eventually(t, "all are blocked, and have shed what they had", func() bool { return blocked() == streams })
+	per := (heap() - used) / streams
+	if t.Logf("each costs %d bytes", per); per > each {
+		t.Errorf("each of %d streams costs %d bytes", streams, per)
+	}
+}
+
+// TestSlowReadersOfLargeRows has rows of which one alone is much: those that are
+// kept for clients that take nothing are bounded, and who comes beyond that is cut.
+func TestSlowReadersOfLargeRows(t *testing.T) {
+	const streams = 40
+	s := withLittleHistory(t, "8MiB", both)
+	for range 3 {
+		s.post(t, "job", strings.Repeat("x", 1_000_000))
+	}
+	eventually(t, "earlier streams are gone", func() bool { return everyone.count() == 0 })
+	before := stalls(t)
+	s.takeNothing(t, streams, func(int) string { return "/jobs/job/logs" })
+	eventually(t, "some are blocked, and the others were cut", func() bool {
+		n := blocked()
+		return n > 0 && stalls(t)-before == float64(streams-n)
+	})
+	if n := blocked(); n > 8 {
+		t.Errorf("%d streams keep a row of 1 MB each", n)
+	}
+}
+
+// blocked is how many streams are, and have shed what they had.
+func blocked() (n int) {
+	everyone.mu.Lock()
+	defer everyone.mu.Unlock()
+	for _, v := range everyone.viewers {
+		v.shed.mu.Lock()
+		if v.shed.dropped {
+			n++
+		}
+		v.shed.mu.Unlock()
+	}
+	return n
+}
