@@ -15,8 +15,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// heap is how many bytes are in use.
-func heap() int64 {
+// inUse is how many bytes are in use.
+func inUse() int64 {
 	runtime.GC()
 	runtime.GC() // what pools keep goes with the second one
 	sample := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
@@ -81,10 +81,10 @@ func TestSlowReadersHeap(t *testing.T) {
 				}
 			}
 			eventually(t, "earlier streams are gone", func() bool { return everyone.count() == 0 })
-			before := heap()
+			before := inUse()
 			s.takeNothing(t, streams, func(i int) string { return "/jobs/job/logs" + query(i) })
 			eventually(t, "all are blocked, and have shed what they had", func() bool { return blocked() == streams })
-			if per := (heap() - before) / streams; per > each {
+			if per := (inUse() - before) / streams; per > each {
 				t.Errorf("each of %d streams costs %d bytes", streams, per)
 			} else {
 				t.Logf("each costs %d bytes", per)
@@ -110,12 +110,12 @@ func TestSlowReadersUnparked(t *testing.T) {
 	}
 	eventually(t, "earlier streams are gone", func() bool { return everyone.count() == 0 })
 	const streams, each = 50, 128 << 10
-	used := heap()
+	used := inUse()
 	for i := range streams {
 		fmt.Fprintf(s.dial(t), "GET /jobs/job/logs?lastEventId=%d HTTP/1.1\r\nHost: site\r\n\r\n", 10*i+1)
 	}
 	eventually(t, "all are blocked, and have shed what they had", func() bool { return blocked() == streams })
-	per := (heap() - used) / streams
+	per := (inUse() - used) / streams
 	if t.Logf("each costs %d bytes", per); per > each {
 		t.Errorf("each of %d streams costs %d bytes", streams, per)
 	}
