@@ -15,7 +15,7 @@ import (
 func (in *inspector) ids(l *layout, t tables.Tables, id column) error {
 	e := t.Events
 	if kind := strings.ToUpper(id.kind); !strings.Contains(kind, "INT") && !l.rowid {
-		for _, wrong := range []string{"CHAR", "CLOB", "TEXT", "BLOB", "REAL", "FLOA", "DOUB"} {
+		for _, wrong := range []string{"CHAR", "CLOB", "TEXT", "BLOB", "REAL", "FLOAT", "DOUBLE"} {
 			if strings.Contains(kind, wrong) {
 				return notWhole(t)
 			}
