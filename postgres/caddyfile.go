@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"strings"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/dustin/go-humanize"
@@ -25,7 +27,7 @@ func (d *Driver) UnmarshalCaddyfile(disp *caddyfile.Dispenser) error {
 	seen := map[string]bool{}
 	for disp.NextBlock(0) {
 		option := disp.Val()
-		if seen[option] {
+		if seen[option] && isOption(option) {
 			return disp.Errf("%s is given twice", option)
 		}
 		seen[option] = true
@@ -51,6 +53,9 @@ func (d *Driver) unmarshalOption(disp *caddyfile.Dispenser, option string) error
 	case option == "max_message" || option == "settle":
 		word = &value
 	default:
+		if !isOption(option) { // a part of a dsn, perhaps
+			return disp.Err("unknown option; a dsn with blanks is to be in quotes: dsn \"…\"")
+		}
 		return disp.Errf("unknown option %q", option)
 	}
 	if !disp.AllArgs(word) {
@@ -76,3 +81,6 @@ func (d *Driver) unmarshalOption(disp *caddyfile.Dispenser, option string) error
 	}
 	return nil
 }
+
+// isOption reports whether a text can be an option's name.
+func isOption(text string) bool { return strings.Trim(text, "abcdefghijklmnopqrstuvwxyz_") == "" }

@@ -35,7 +35,7 @@ func (s *Store) use(ctx context.Context, do call) error {
 	if unserved(ctx, err) && !errors.Is(err, joblog.ErrUnserved) {
 		err = fmt.Errorf("%w: %w", joblog.ErrUnserved, err)
 	}
-	return fmt.Errorf("postgres: %w", err)
+	return fmt.Errorf("postgres: %w", discreet(err))
 }
 
 // try makes a call once. After a lost connection the others are not to be

@@ -179,7 +179,8 @@ func TestManyHosts(t *testing.T) {
 			}
 		})
 	}
-	if c := connections(fmt.Sprintf("%s&pool_max_conns=1", p.dsn)); c != fewest {
-		t.Errorf("%d connections, want one for the tail and one for each kind of call", c)
+	r, err := readDSN(fmt.Sprintf("%s&pool_max_conns=1", p.dsn))
+	if c := connections(r); err != nil || c != fewest {
+		t.Errorf("%d connections, want one for the tail and one for each kind of call; %v", c, err)
 	}
 }

@@ -35,7 +35,7 @@ func (s *Store) Listen(ctx context.Context, watching joblog.Watching, hint func(
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
 	if err := s.listen(ctx, watching, hint); err != nil {
-		return fmt.Errorf("listening: postgres: %w", err)
+		return fmt.Errorf("listening: postgres: %w", discreet(err))
 	}
 	return nil
 }

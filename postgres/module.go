@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
 	"github.com/caddyjobs/caddyjobs/tables"
@@ -66,8 +65,9 @@ func (*Driver) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets the defaults. It connects to nothing.
 func (d *Driver) Provision(caddy.Context) error {
-	repl := caddy.NewReplacer()
-	d.DSN, d.ListenDSN = repl.ReplaceKnown(d.DSN, ""), repl.ReplaceKnown(d.ListenDSN, "")
+	for _, dsn := range []*string{&d.DSN, &d.ListenDSN} {
+		*dsn = strings.TrimSpace(replaced(*dsn)) // a file's end is no part of it
+	}
 	d.SetDefaults()
 	if d.MaxMessage == 0 {
 		d.MaxMessage = defaultMaxMessage
@@ -78,17 +78,31 @@ func (d *Driver) Provision(caddy.Context) error {
 	return nil
 }
 
+// replaced is a text with its placeholders replaced. One that stands for nothing
+// stays, where it is not all of the text: a DSN with an empty password, say, is
+// another one.
+func replaced(text string) string {
+	repl := caddy.NewReplacer()
+	if all, err := repl.ReplaceOrErr(text, true, false); err == nil {
+		return all
+	}
+	if all := repl.ReplaceKnown(text, ""); all == "" {
+		return all
+	}
+	return text
+}
+
 // Validate reports what cannot work, whatever is in the database.
 func (d *Driver) Validate() error {
 	if d.DSN == "" {
 		return errors.New("dsn is empty; write where the database is, such as: dsn postgres://user:password@host/database, or dsn {env.DATABASE_URL} with that variable set")
 	}
-	if _, err := pgxpool.ParseConfig(d.DSN); err != nil {
-		return fmt.Errorf("dsn: %w", err) // pgx leaves the password out
+	if err := check("dsn", d.DSN); err != nil {
+		return err
 	}
 	if d.ListenDSN != "" {
-		if _, err := pgx.ParseConfig(d.ListenDSN); err != nil {
-			return fmt.Errorf("listen_dsn: %w", err)
+		if err := check("listen_dsn", d.ListenDSN); err != nil {
+			return err
 		}
 	}
 	if d.MaxMessage < 1 || d.MaxMessage > largestMaxMessage {

@@ -61,10 +61,13 @@ type Store struct {
 
 func newStore(cfg Driver, log *slog.Logger) *Store {
 	life, end := context.WithCancel(context.Background())
-	return &Store{
+	r, _ := readDSN(cfg.DSN) // connecting will tell
+	s := &Store{
 		cfg: cfg, log: log, life: life, end: end, beat: listenBeat, idle: sleep, gate: make(chan struct{}, 1),
-		turns: newTurns(connections(cfg.DSN)), warned: map[string]bool{},
+		turns: newTurns(connections(r)), warned: map[string]bool{},
 	}
+	s.shared.Store(r.pooled)
+	return s
 }
 
 // Close ends all calls, waits for them and closes the connections. Later calls
