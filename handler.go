@@ -272,7 +272,7 @@ func (l *Logs) refuse(err error) *refusal {
 	if errors.Is(err, context.Canceled) { // the store has its own time, so this is the client's
 		return &refusal{reason: "the client is gone", kind: "hung up"}
 	}
-	return &refusal{reason: "the logs cannot be read at the moment", kind: "store"} // the log of the hub says why
+	return unread("logs", err)
 }
 
 // find looks up the job, and waits for it if it may yet appear. It returns

@@ -1,10 +1,13 @@
 package caddyjobs
 
 import (
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
 // Waits between attempts to reach a store that does not answer.
@@ -102,8 +105,8 @@ func (h *health) probe(err error) (back bool) {
 
 // fail says that the store does not answer. The caller holds mu.
 func (h *health) fail(err error) {
-	if h.err == nil {
-		h.log.Error("the store does not answer; streams stay open, and it is tried again", "error", err)
+	if what := ailment(err); h.err == nil || ailment(h.err) != what {
+		h.log.Error(what+"; streams stay open, and it is tried again", "error", err)
 	}
 	h.err = err
 }
@@ -127,6 +130,15 @@ func (h *health) feed(err error) {
 	}
 	h.fed = time.Now().Add(backoff(h.unserved))
 	h.unserved++
+}
+
+// ailment is what is wrong with a store, in words that stay the same while it is:
+// a store that is not as configured says what is to be done.
+func ailment(err error) string {
+	if errors.Is(err, joblog.ErrMisconfigured) {
+		return joblog.ErrMisconfigured.Error()
+	}
+	return "the store does not answer"
 }
 
 // note takes the error of a call that was not served though the store answers.

@@ -216,3 +216,24 @@ func TestHungTail(t *testing.T) {
 		}
 	})
 }
+
+// TestMisconfigured has a store that is not as configured: the log says once what is
+// to be done, and again if that becomes another thing; who asks is told that much.
+func TestMisconfigured(t *testing.T) {
+	var log bytes.Buffer
+	h := &health{log: slog.New(slog.NewTextHandler(&log, nil))}
+	misfit := fmt.Errorf("looking up jobs: %w: there is no table", joblog.ErrMisconfigured)
+	synctest.Test(t, func(*testing.T) {
+		for _, err := range []error{errors.New("refused"), errors.New("refused"), misfit, misfit, errors.New("refused"), nil} {
+			h.report(err)
+			time.Sleep(time.Minute)
+		}
+	})
+	if said := log.String(); strings.Count(said, "the store does not answer") != 2 || strings.Count(said, "the store is not as configured; streams") != 1 ||
+		!strings.Contains(said, "there is no table") || strings.Count(said, "\n") != 4 {
+		t.Errorf("the log is\n%s", said)
+	}
+	if e := new(Logs).refuse(fmt.Errorf("%w: %w", errStoreDown, misfit)); e.status != 0 || e.reason != "the store is not as configured" {
+		t.Errorf("a viewer is told: %q, status %d", e.reason, e.status)
+	}
+}

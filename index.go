@@ -96,7 +96,7 @@ func (p *Page) serveRecent(w http.ResponseWriter, r *http.Request) *refusal {
 	case errors.Is(err, joblog.ErrUnsupported):
 		return &refusal{http.StatusNotImplemented, "the store does not know which jobs are recent", "store"}
 	case err != nil:
-		return &refusal{reason: "the jobs cannot be read at the moment", kind: "store"} // the log of the hub says why
+		return unread("jobs", err)
 	}
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -2,6 +2,7 @@ package caddyjobs
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -24,6 +25,14 @@ const (
 	shortestRetry = 5 * time.Second
 	longestRetry  = 15 * time.Second
 )
+
+// unread is why something cannot be read for now. The log of the hub says more.
+func unread(what string, err error) *refusal {
+	if errors.Is(err, joblog.ErrMisconfigured) {
+		return &refusal{reason: joblog.ErrMisconfigured.Error(), kind: "store"}
+	}
+	return &refusal{reason: "the " + what + " cannot be read at the moment", kind: "store"}
+}
 
 // write answers with the refusal. Who is refused for now is to come again later, on
 // another connection: this one would use up a descriptor until then.

@@ -40,6 +40,10 @@ var (
 	// call: it took too long, say, or too many were made at once.
 	// Others need not suffer for it.
 	ErrUnserved = errors.New("the store cannot serve this")
+	// ErrMisconfigured is wrapped by any call if what the store finds is not what
+	// it is configured for: another table, say, or ids that cannot be followed. The
+	// error says what is to be done; when that is done, calls are served.
+	ErrMisconfigured = errors.New("the store is not as configured")
 	// ErrInvalid is wrapped where the store can never take what it was given,
 	// however often it is tried; the error says why.
 	ErrInvalid = errors.New("invalid")

@@ -26,12 +26,6 @@ const findIndexes = `WITH RECURSIVE r(oid) AS (SELECT $1::oid UNION SELECT i.inh
 		coalesce(bool_and(EXISTS (SELECT FROM x WHERE indrelid = t.oid AND first = $3 AND then_id AND plain)), true)
 	FROM r JOIN pg_class t USING (oid) WHERE t.relkind = 'r'`
 
-// uniqueIndex is whether a table has no two rows with the same value of a column.
-//
-//	$1 its oid  $2 the column
-const uniqueIndex = `SELECT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-	WHERE i.indrelid = $1 AND a.attname = $2 AND i.indnkeyatts = 1 AND i.indisunique AND i.indisvalid AND i.indpred IS NULL)`
-
 // inspectIndexes finds out whether ticks and backlogs can go by an index. A
 // view's are left to whoever made it.
 func (l *layout) inspectIndexes(ctx context.Context, pool *pgxpool.Pool, t tables.Tables, events *relation) error {

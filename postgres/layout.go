@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/caddyjobs/caddyjobs/joblog"
 	"github.com/caddyjobs/caddyjobs/tables"
 )
 
@@ -29,7 +30,9 @@ type layout struct {
 	stateType string        // likewise, quoted
 	severity  string        // type of the column, quoted
 	timeType  string        // likewise
+	single    bool          // a job has one row
 	defaulted bool          // the database gives out ids
+	counted   bool          // all ids, one by one, are the sequence's, which may be read
 	table     uint32        // the events' own oid
 	heap      bool          // it is a table, and its rows tell their transactions
 	placed    bool          // the jobs are a table, and its rows tell their places
@@ -64,6 +67,11 @@ type relation struct {
 	columns map[string]column
 }
 
+// misfit is why the database is not what is configured, and the remedy.
+func misfit(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", joblog.ErrMisconfigured, fmt.Sprintf(format, args...))
+}
+
 // inspect reads the layout. Its errors name what is missing, and the remedy.
 func inspect(ctx context.Context, pool *pgxpool.Pool, d *Driver) (*layout, error) {
 	events, err := find(ctx, pool, d.Events.Table)
@@ -81,14 +89,11 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, d *Driver) (*layout, error
 	if err := l.inspectIndexes(ctx, pool, d.Tables, events); err != nil {
 		return nil, err
 	}
-	if l.placed {
-		// Another row of a job would not be noticed.
-		if err := pool.QueryRow(ctx, uniqueIndex, jobs.oid, d.Jobs.ID).Scan(&l.placed); err != nil {
-			return nil, fmt.Errorf("inspecting the jobs' indexes: %w", err)
-		}
+	if err := l.inspectJobs(ctx, pool, d.Tables, jobs); err != nil {
+		return nil, fmt.Errorf("inspecting the jobs' ids: %w", err)
 	}
 	if err := l.inspectIDs(ctx, pool, d, events); err != nil {
-		return nil, fmt.Errorf("inspecting the ids: %w", err)
+		return nil, fmt.Errorf("inspecting the events' ids: %w", err)
 	}
 	return l, nil
 }
@@ -119,7 +124,7 @@ func find(ctx context.Context, pool *pgxpool.Pool, name string) (*relation, erro
 		return nil, err
 	}
 	if r.oid == 0 {
-		return nil, fmt.Errorf("there is no table %s in the database, or its schema is hidden from this user; name the table in the store's block, or GRANT USAGE ON SCHEMA", name)
+		return nil, misfit("there is no table %s in the database, or its schema is hidden from this user; name the table in the store's block, or GRANT USAGE ON SCHEMA", name)
 	}
 	return r, nil
 }
@@ -175,7 +180,7 @@ func (l *layout) compare(t tables.Tables) error {
 	}
 	differ := fmt.Sprintf("the column %s of %s is of type %s, and %s of %s of type %s", t.Events.Job, t.Events.Table, l.jobType, t.Jobs.ID, t.Jobs.Table, l.jobsType)
 	if one != "text" && other != "text" {
-		return fmt.Errorf("%s: no event can belong to a job; name another column as events job or jobs id", differ)
+		return misfit("%s: no event can belong to a job; name another column as events job or jobs id", differ)
 	}
 	l.warnings = append(l.warnings, differ+": a job's log is empty unless the text is as Postgres writes the other, "+
 		"UUIDs in lower case and numbers without leading zeros; make both columns of one type")
@@ -198,86 +203,14 @@ func (w want) check() error {
 	c, ok := w.of.columns[w.name]
 	switch {
 	case !ok:
-		return fmt.Errorf("the table %s has no column %s; name the right one in the store's block: %s <column>", w.table, w.name, w.option)
+		return misfit("the table %s has no column %s; name the right one in the store's block: %s <column>", w.table, w.name, w.option)
 	case !c.free:
-		return fmt.Errorf("the column %s of %s may not be read; run: GRANT SELECT ON %[2]s TO the user of the dsn", w.name, w.table)
+		return misfit("the column %s of %s may not be read; run: GRANT SELECT ON %[2]s TO the user of the dsn", w.name, w.table)
 	case len(w.types) == 0 || w.enum && c.enum || slices.Contains(w.types, c.typ):
 		return nil
 	}
-	return fmt.Errorf("the column %s of %s is of type %s; %s must be one of %s; name another column, or make a view that casts it",
+	return misfit("the column %s of %s is of type %s; %s must be one of %s; name another column, or make a view that casts it",
 		w.name, w.table, c.typ, w.option, strings.Join(w.types, ", "))
-}
-
-// inspectIDs finds out who makes the ids, and whose locks count.
-func (l *layout) inspectIDs(ctx context.Context, pool *pgxpool.Pool, d *Driver, events *relation) error {
-	var sequence *string
-	var cache, increment *int64
-	var readable, seeing bool
-	err := pool.QueryRow(ctx, `WITH RECURSIVE r(oid) AS (
-			SELECT $1::oid UNION SELECT v.refobjid FROM r JOIN pg_rewrite w ON w.ev_class = r.oid
-			JOIN pg_depend v ON v.classid = 'pg_rewrite'::regclass AND v.objid = w.oid AND v.refclassid = 'pg_class'::regclass
-		), c AS (SELECT attnum, attidentity <> '' OR atthasdef AS has FROM pg_attribute WHERE attrelid = $1 AND attname = $2
-		), made AS ( -- the columns that ids may come from: of a view, all that are below it
-			SELECT $1::oid AS rel, attnum AS col, true AS named FROM c
-			UNION SELECT a.attrelid, a.attnum, a.attname = $2 FROM r JOIN pg_rewrite w ON w.ev_class = r.oid
-			JOIN pg_depend v ON v.classid = 'pg_rewrite'::regclass AND v.objid = w.oid AND v.refclassid = 'pg_class'::regclass
-			JOIN pg_attribute a ON a.attrelid = v.refobjid AND a.attnum = v.refobjsubid
-		), maker AS ( -- of identity columns, and of those with a default
-			SELECT p.objid AS oid, m.named FROM made m JOIN pg_depend p ON
-				p.refclassid = 'pg_class'::regclass AND p.refobjid = m.rel AND p.refobjsubid = m.col AND p.deptype = 'i' AND p.classid = 'pg_class'::regclass
-			UNION SELECT p.refobjid, m.named FROM made m JOIN pg_attrdef a ON a.adrelid = m.rel AND a.adnum = m.col
-			JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = a.oid AND p.refclassid = 'pg_class'::regclass
-		), q AS (
-			SELECT q.* FROM pg_sequence q WHERE seqrelid IN (SELECT oid FROM maker WHERE named
-				OR NOT EXISTS (SELECT FROM maker o JOIN pg_sequence ON seqrelid = o.oid WHERE o.named))
-		), s AS (SELECT * FROM q WHERE (SELECT count(*) FROM q) = 1)
-		SELECT ARRAY(SELECT oid FROM r), (SELECT has FROM c), s.seqrelid::regclass::text, s.seqcache, s.seqincrement,
-			coalesce(has_sequence_privilege(s.seqrelid, 'SELECT'), false),
-			has_table_privilege('pg_catalog.pg_locks', 'SELECT') AND has_function_privilege('pg_catalog.pg_lock_status()', 'EXECUTE')
-		FROM (SELECT 1) one LEFT JOIN s ON true`, events.oid, d.Events.ID).
-		Scan(&l.relations, &l.defaulted, &sequence, &cache, &increment, &readable, &seeing)
-	if err != nil {
-		return err
-	}
-	l.table, l.heap = events.oid, events.whole && (events.kind == "r" || events.kind == "p")
-	l.blind, l.settle, l.patience = !seeing, time.Duration(d.Settle), time.Duration(d.Settle)
-	if l.blind {
-		l.warnings = append(l.warnings, fmt.Sprintf("pg_locks may not be read, so ids that were passed over are given up when all transactions have ended "+
-			"that were open %s later; to go by who writes, run: GRANT SELECT ON pg_catalog.pg_locks TO the user of the dsn", max(l.settle, blindWait)))
-	}
-	if why := unborn(sequence, cache, increment); why != "" {
-		if l.settle == 0 {
-			l.settle = settleUnborn
-		}
-		missed := ""
-		if sequence != nil && *cache > 1 && *increment == 1 && readable {
-			l.cache, missed = *cache, fmt.Sprintf(" and %d other sessions have left some of theirs since", maxUnborn)
-		}
-		l.warnings = append(l.warnings, fmt.Sprintf("ids of %s need not be made when a row is written, since %s: a row whose id "+
-			"is more than %s old%s may be missed by viewers who are connected", d.Events.Table, why, l.settle, missed))
-	}
-	if sequence != nil && !readable {
-		l.warnings = append(l.warnings, fmt.Sprintf("the sequence %s may not be read: when the newest rows are deleted, logs are shown anew, as if it went back; "+
-			"run: GRANT SELECT ON SEQUENCE %[1]s TO the user of the dsn", *sequence))
-		sequence = nil
-	}
-	l.statements = newStatements(d.Tables, l, sequence)
-	return nil
-}
-
-// unborn is why ids may be older than the lock of whoever writes them; empty if
-// they are not.
-func unborn(sequence *string, cache, increment *int64) string {
-	switch {
-	case sequence == nil:
-		return "no single sequence makes them"
-	case *cache > 1:
-		return fmt.Sprintf("sessions keep %d of them; run: ALTER SEQUENCE %s CACHE 1", *cache, *sequence)
-	case *increment != 1:
-		return fmt.Sprintf("%s makes only some of them (INCREMENT %d), and others may come from elsewhere", *sequence, *increment)
-	default:
-		return ""
-	}
 }
 
 // canonical is a job's id as the database writes it; ok is false if no job can

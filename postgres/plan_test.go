@@ -18,7 +18,8 @@ import (
 // first one 30,000 rows, the others 100 each.
 const clustered = `INSERT INTO vibe_tasks SELECT 'job-' || i, 'running' FROM generate_series(0, 999) i;
 	INSERT INTO vibe_events (event_id, task_id, event_message)
-	SELECT i, CASE WHEN i <= 30000 THEN 'job-0' ELSE 'job-' || i / 100 END, 'line ' || i FROM generate_series(1, 99999) i;`
+	SELECT i, CASE WHEN i <= 30000 THEN 'job-0' ELSE 'job-' || i / 100 END, 'line ' || i FROM generate_series(1, 99999) i;
+	SELECT setval(pg_get_serial_sequence('vibe_events', 'event_id'), 99999);`
 
 // TestPagePlan reads the ends of a log that others' rows follow. Nothing but
 // the log's own rows is looked at.

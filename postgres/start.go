@@ -149,10 +149,7 @@ func (u *unsettled) count(ctx context.Context, pool *pgxpool.Pool, l *layout, jo
 		return nil
 	}
 	counts := map[string]int64{}
-	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', $1, true)`, fmt.Sprint(countTime.Milliseconds())); err != nil {
-			return err
-		}
+	err := briefly(ctx, pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, l.count, l.canonicals(l.jobType, jobs), u.base)
 		if err != nil {
 			return err
@@ -176,4 +173,14 @@ func (u *unsettled) count(ctx context.Context, pool *pgxpool.Pool, l *layout, jo
 		}
 	}
 	return nil
+}
+
+// briefly makes queries in a transaction, which take no longer than countTime.
+func briefly(ctx context.Context, pool *pgxpool.Pool, do func(pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', $1, true)`, fmt.Sprint(countTime.Milliseconds())); err != nil {
+			return err
+		}
+		return do(tx)
+	})
 }

@@ -22,6 +22,7 @@ type statements struct {
 	marks    string // (ids) the same of these
 	recent   string // (limit) jobs, ids and times of their newest rows
 	newest   string // () the highest id ever given out; on a standby, the highest there can be
+	behind   string // () whether the sequence is below the highest id; empty if it does not make all ids
 	gaps     string // (from, to) lows and highs of ids that are not visible
 	fence    string // (from, to, writers) an id below which none is a writer's; empty for views
 	count    string // (jobs, to) the ids of jobs and how many rows they have
@@ -40,6 +41,7 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 		"{ms}", millisOf(l.timeType), "{from_ms}", fromMillis(l.timeType), "{sev}", "{severity}::text",
 		"{size}", fmt.Sprintf("least(octet_length({message}::text), %d) + 96", l.max))
 	sql := func(text string) string { // names come last: in them anything may stand
+		text = l.oneRow(text)
 		return named(ours.Replace(text), t, "{jobtype}", l.jobType, "{jobstype}", l.jobsType, "{statetype}", l.stateType, "{sevtype}", l.severity)
 	}
 	s := &statements{
@@ -62,7 +64,8 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 	highest := sql("(SELECT max({id})::bigint FROM {events})")
 	newest := highest
 	if sequence != nil {
-		newest = "(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM " + *sequence + ")"
+		newest = "(SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM " + *sequence + ")"
+		s.behind = fmt.Sprintf(`SELECT NOT pg_is_in_recovery() AND coalesce(%s > %s, false)`, highest, newest)
 	}
 	s.newest = fmt.Sprintf(`SELECT CASE WHEN pg_is_in_recovery() THEN %d ELSE greatest(%s, %s, 0) END::bigint`, math.MaxInt64, newest, highest)
 	s.locks = locksSQL(t, newest, l.blind)

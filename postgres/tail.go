@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -73,7 +74,7 @@ func (t *tail) Next(ctx context.Context, w joblog.Watch) (tick joblog.Tick, err 
 		if err != nil {
 			return err
 		}
-		if err := t.identity.compare(ctx, pool, l, f.locks); err != nil {
+		if err := t.compare(ctx, pool, l, f.locks); err != nil {
 			return err
 		}
 		tick = t.apply(l, f, probed)
@@ -83,6 +84,19 @@ func (t *tail) Next(ctx context.Context, w joblog.Watch) (tick joblog.Tick, err 
 		return joblog.Tick{}, fmt.Errorf("following the table: %w", err)
 	}
 	return tick, nil
+}
+
+// compare returns joblog.ErrRewound if the database went back, or is about to give
+// out ids below the rows that were seen. The layout tells what is to be done.
+func (t *tail) compare(ctx context.Context, pool *pgxpool.Pool, l *layout, k *locks) error {
+	err := t.identity.compare(ctx, pool, l, k)
+	if err == nil && l.counted && !k.standby && *k.newest < t.n {
+		err = fmt.Errorf("%w: the sequence is behind the row %d, so rows may come before it", joblog.ErrRewound, t.n)
+	}
+	if errors.Is(err, joblog.ErrRewound) {
+		l.doubt.Store(true)
+	}
+	return err
 }
 
 // note remembers what the next tick compares with.
