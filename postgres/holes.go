@@ -15,7 +15,8 @@ type locks struct {
 	server  string     // tells a server from another one, and from itself started again or promoted
 	backend int32      // the process that answers
 	table   *uint32    // what the events' name now stands for
-	storage string     // files of the table: others once it is emptied or rewritten
+	storage string     // the table's relations and their files, which are others once it is emptied or rewritten
+	stats   string     // when statistics began, if that was asked for
 	standby bool       // it replays a primary's changes
 	blind   bool       // nobody tells who holds locks: a standby, or not allowed
 	now     *time.Time // the clock of the writers; on a standby, how far it is replayed

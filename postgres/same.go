@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -24,16 +26,21 @@ var errNotSame = errors.New("the events' name stands for another table than befo
 
 // mark is a row that was seen, and a digest of what an application does not
 // change in it.
-type mark struct{ id, digest int64 }
+type mark struct {
+	id, digest int64
+	seen       int64 // the look that found it, or a later one than of those before
+}
 
 // identity is what a tail knows of the database that it follows.
 type identity struct {
 	table    uint32
 	server   string
 	storage  string
+	stats    string             // when its statistics began, which is anew after a crash
 	backends map[int32]struct{} // those that have served it
 	newest   int64              // the highest id given out
 	marks    []mark             // the rows that came last
+	looks    int64
 }
 
 // note takes over what a tick found.
@@ -46,7 +53,14 @@ func (i *identity) note(k *locks, marks []mark) {
 	if k.newest != nil {
 		i.newest = *k.newest
 	}
-	i.marks = append(i.marks, marks...)
+	if k.stats != "" {
+		i.stats = k.stats
+	}
+	i.looks++
+	for _, m := range marks {
+		m.seen = i.looks
+		i.marks = append(i.marks, m)
+	}
 	i.marks = i.marks[max(0, len(i.marks)-maxMarks):]
 }
 
@@ -58,6 +72,21 @@ func (i *identity) restarted(k *locks) bool {
 	return k.server != i.server || !known
 }
 
+// crashed reports whether commits may be lost. A session that is merely new tells
+// of none: sessions come and go.
+func (i *identity) crashed(ctx context.Context, pool *pgxpool.Pool, k *locks) (bool, error) {
+	if !i.restarted(k) {
+		return false, nil
+	}
+	err := k.askStats(ctx, pool)
+	return k.server != i.server || k.stats != i.stats, err
+}
+
+// askStats asks when the server's statistics began.
+func (k *locks) askStats(ctx context.Context, pool *pgxpool.Pool) error {
+	return pool.QueryRow(ctx, `SELECT coalesce(pg_stat_get_bgwriter_stat_reset_time()::text, 'never')`).Scan(&k.stats)
+}
+
 // compare returns joblog.ErrRewound if the database is not the one that was
 // followed, as far as it was.
 func (i *identity) compare(ctx context.Context, pool *pgxpool.Pool, l *layout, k *locks) error {
@@ -65,42 +94,108 @@ func (i *identity) compare(ctx context.Context, pool *pgxpool.Pool, l *layout, k
 		l.doubt.Store(true)
 		return fmt.Errorf("%w: %w", joblog.ErrRewound, errNotSame)
 	}
-	restarted := i.restarted(k)
-	// After a crash the sequence may be behind, by ids of which no row was ever
-	// visible.
-	if !restarted && k.newest != nil && *k.newest < i.newest {
-		return fmt.Errorf("%w: the newest id is %d, it was %d", joblog.ErrRewound, *k.newest, i.newest)
+	crashed, err := i.crashed(ctx, pool, k)
+	if err != nil {
+		return err
 	}
-	if restarted && k.standby || !restarted && k.storage == i.storage {
+	back := k.newest != nil && *k.newest < i.newest
+	switch {
+	case !crashed && back: // after a crash it may be, by ids of which no row was ever visible
+		return fmt.Errorf("%w: the newest id is %d, it was %d", joblog.ErrRewound, *k.newest, i.newest)
+	case crashed && k.standby, !crashed && !rewritten(i.storage, k.storage):
 		return nil // a standby may lag, and gives out no ids
 	}
-	// Rows may be deleted at any time. That they are gone tells of commits that
-	// were lost only if ids may have gone, too.
-	back := k.server != i.server || k.storage != i.storage || k.newest != nil && *k.newest < i.newest
-	return i.recognise(ctx, pool, l, back)
+	now, err := i.recognise(ctx, pool, l)
+	if err != nil {
+		return err
+	}
+	if crashed {
+		// Rows may be deleted at any time. That they are gone tells of commits that
+		// were lost only if ids may have gone, too.
+		return i.lost(now, back || k.server != i.server)
+	}
+	return i.emptied(now)
 }
 
-// recognise returns joblog.ErrRewound if one of the rows that were seen last is
-// another one, or is not there and must be.
-func (i *identity) recognise(ctx context.Context, pool *pgxpool.Pool, l *layout, all bool) error {
+// rewritten reports whether a table has other files than it had: it was emptied,
+// or written anew; or, of a view, whether it is another table. Partitions come and
+// go.
+func rewritten(was, is string) bool {
+	now := map[string]string{}
+	for relation := range strings.FieldsSeq(is) {
+		oid, file, _ := strings.Cut(relation, ":")
+		now[oid] = file
+	}
+	for relation := range strings.FieldsSeq(was) {
+		oid, file, _ := strings.Cut(relation, ":")
+		if have, ok := now[oid]; ok && have != file || !ok && strings.HasSuffix(file, "r") {
+			return was != is
+		}
+	}
+	return false
+}
+
+// likeness is what has become of a row that was seen.
+type likeness int
+
+const (
+	absent likeness = iota
+	another
+	same
+)
+
+// recognise looks at the rows that were seen last: what they are now, in their
+// order.
+func (i *identity) recognise(ctx context.Context, pool *pgxpool.Pool, l *layout) ([]likeness, error) {
 	ids := make([]int64, len(i.marks))
 	for at, m := range i.marks {
 		ids[at] = m.id
 	}
 	rows, err := pool.Query(ctx, l.marks, ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	found, err := collectMarks(rows)
 	if err != nil {
-		return fmt.Errorf("looking whether the newest rows are there: %w", err)
+		return nil, fmt.Errorf("looking whether the newest rows are there: %w", err)
 	}
 	digests := map[int64]int64{}
 	for _, m := range found {
 		digests[m.id] = m.digest
 	}
-	for _, m := range i.marks {
-		if digest, there := digests[m.id]; !there && all || there && digest != m.digest {
+	now := make([]likeness, len(i.marks))
+	for at, m := range i.marks {
+		if digest, there := digests[m.id]; there && digest == m.digest {
+			now[at] = same
+		} else if there {
+			now[at] = another
+		}
+	}
+	return now, nil
+}
+
+// emptied returns joblog.ErrRewound if no row is left of those that were seen: a
+// table that was written anew has its rows, but for some that were deleted or
+// edited.
+func (i *identity) emptied(now []likeness) error {
+	if len(now) == 0 || slices.Contains(now, same) {
+		return nil
+	}
+	return fmt.Errorf("%w: the row %d and those before it are gone or other ones", joblog.ErrRewound, i.marks[len(i.marks)-1].id)
+}
+
+// lost returns joblog.ErrRewound if one of the rows is another one, or is gone and
+// that counts. What was committed before a row that is there is not lost with a
+// crash, so of such rows nothing is said.
+func (i *identity) lost(now []likeness, deleted bool) error {
+	var durable int64
+	for at, m := range i.marks {
+		if now[at] == same {
+			durable = max(durable, m.seen)
+		}
+	}
+	for at, m := range i.marks {
+		if m.seen >= durable && (now[at] == another || now[at] == absent && deleted) {
 			return fmt.Errorf("%w: the row %d is gone or another one", joblog.ErrRewound, m.id)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -199,5 +200,105 @@ func (a *app) killBackend(t *testing.T) {
 	}
 	if _, err := conn.Exec(t.Context(), `SELECT pg_sleep(60)`); err == nil {
 		t.Error("a process that was killed answers")
+	}
+}
+
+// TestNoGap does to the table what is no loss: no viewer is told of a gap, in the
+// sessions that there are and in new ones.
+func TestNoGap(t *testing.T) {
+	const parted = `DROP TABLE vibe_events; CREATE TABLE vibe_events (event_id bigserial, task_id text NOT NULL, event_message text NOT NULL, severity text,
+			event_time bigint NOT NULL DEFAULT 1, PRIMARY KEY (event_id, event_time)) PARTITION BY RANGE (event_time);
+		CREATE TABLE old PARTITION OF vibe_events FOR VALUES FROM (0) TO (10); CREATE TABLE new PARTITION OF vibe_events FOR VALUES FROM (10) TO (20)`
+	onVersions(t, func(t *testing.T, a *app) {
+		for _, c := range []struct{ name, before, change string }{
+			{"purged, then a partition is made", parted, `DELETE FROM vibe_events; CREATE TABLE newer PARTITION OF vibe_events FOR VALUES FROM (20) TO (30)`},
+			{"a partition is detached", parted, `ALTER TABLE vibe_events DETACH PARTITION old`},
+			{"a partition is dropped", parted, `DROP TABLE old`},
+			{"all partitions are dropped", parted, `DROP TABLE old, new; CREATE TABLE newer PARTITION OF vibe_events DEFAULT`},
+			{"an old partition is emptied", parted, `TRUNCATE old`},
+			{"messages are edited", `SELECT 1`, `UPDATE vibe_events SET event_message = 'redacted'`},
+			{"some are edited, some deleted, and the table is written anew", `SELECT 1`, `UPDATE vibe_events SET event_message = 'redacted' WHERE event_id > 18;
+				DELETE FROM vibe_events WHERE event_id % 3 = 0`},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				a.exec(t, `DROP SCHEMA public CASCADE; CREATE SCHEMA public`)
+				a.exec(t, appSchema)
+				a.exec(t, c.before)
+				a.setJob(t, "job", "running")
+				f := follow(t, opened(t, a.dsn))
+				for i := range 20 {
+					a.exec(t, `INSERT INTO vibe_events (task_id, event_message, event_time) VALUES ('job', 'row ' || $1::int, $1::int)`, i)
+				}
+				f.mustTick()
+				a.exec(t, c.change)
+				if c.before == `SELECT 1` {
+					a.exec(t, `VACUUM vibe_events`)
+				}
+				if strings.HasPrefix(c.name, "some") {
+					a.exec(t, `VACUUM FULL vibe_events`)
+				}
+				f.mustTick()
+				a.exec(t, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'caddyjobs' AND datname = current_database()`)
+				f.mustTick()
+				if len(f.got) != 20 {
+					t.Errorf("%d rows came, want 20", len(f.got))
+				}
+			})
+		}
+	})
+}
+
+// TestLostByBackend kills a process of a server that has not yet stored its newest
+// commits: it starts again by itself without them, as the same server.
+func TestLostByBackend(t *testing.T) {
+	for _, version := range versions {
+		t.Run(version, func(t *testing.T) {
+			server := testdb.Start(t, version, "wal_writer_delay=10s", "synchronous_commit=off")
+			a := newApp(t, server.Database(t), appSchema)
+			a.setJob(t, "job", "running")
+			a.insert(t, "job", joblog.Event{Message: "kept"})
+			a.exec(t, `CHECKPOINT`)
+			f := follow(t, opened(t, a.dsn))
+			old := a.insert(t, "job", numbered("lost", 10)...)
+			f.mustTick()
+			a.killBackend(t)
+			a.pool.Reset()
+			var ids []int64
+			await(t, "the server", func() bool { return a.pool.Ping(t.Context()) == nil })
+			if ids = a.insert(t, "job", numbered("new", 50)...); !slices.Contains(ids, old[0]) {
+				t.Skipf("the ids %v are not given out again, but %v", old, ids)
+			}
+			f.until("the gap", func() bool { return f.last != nil && errors.Is(f.last, joblog.ErrRewound) || len(f.got) > len(old) })
+			if !errors.Is(f.last, joblog.ErrRewound) {
+				t.Errorf("the tail goes on after rows with ids that it has seen: %d came", len(f.got))
+			}
+		})
+	}
+}
+
+// TestPurgedAndRestarted has the rows of a job that has ended deleted, then a
+// restart: rows that came later are there, so nothing was lost.
+func TestPurgedAndRestarted(t *testing.T) {
+	for _, version := range versions {
+		t.Run(version, func(t *testing.T) {
+			server := testdb.Start(t, version)
+			a := newApp(t, server.Database(t), appSchema)
+			a.setJob(t, "job", "running")
+			a.setJob(t, "done", "completed")
+			f := follow(t, opened(t, a.dsn))
+			a.insert(t, "done", numbered("row", 5)...)
+			f.mustTick()
+			a.insert(t, "job", numbered("row", 2)...)
+			f.mustTick()
+			a.exec(t, `DELETE FROM vibe_events WHERE task_id = 'done'`)
+			server.Restart(t)
+			a.pool.Reset()
+			f.mustTick()
+			a.insert(t, "job", numbered("more", 2)...)
+			f.mustTick()
+			if len(f.got) != 4 {
+				t.Errorf("%d rows came, want 4", len(f.got))
+			}
+		})
 	}
 }

@@ -37,6 +37,9 @@ func (t *tail) start(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
 	if len(marks) > 0 {
 		t.n = marks[len(marks)-1].id
 	}
+	if err := k.askStats(ctx, pool); err != nil {
+		return err
+	}
 	t.identity.table = l.table
 	t.note(l, k, marks)
 	early := see(k, l.grace(), 0)

@@ -124,7 +124,7 @@ func locksSQL(t tables.Tables, newest string, blind bool) string {
 	}
 	return `WITH RECURSIVE caddyjobs_heirs(oid) AS (SELECT unnest($1::oid[]) UNION SELECT i.inhrelid FROM pg_inherits i JOIN caddyjobs_heirs r ON i.inhparent = r.oid)
 		SELECT pg_postmaster_start_time()::text || pg_is_in_recovery(), pg_backend_pid(), to_regclass('` + strings.ReplaceAll(events, "'", "''") + `')::oid,
-		(SELECT string_agg(coalesce(pg_relation_filenode(oid), 0)::text, ' ' ORDER BY oid) FROM caddyjobs_heirs), pg_is_in_recovery(),
+		(SELECT string_agg(oid || ':' || coalesce(pg_relation_filenode(oid), 0) || CASE WHEN oid = ANY($1::oid[]) THEN 'r' ELSE '' END, ' ' ORDER BY oid) FROM caddyjobs_heirs), pg_is_in_recovery(),
 		CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() ELSE clock_timestamp() END, ` + newest + `,
 		pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint, ` + writers
 }

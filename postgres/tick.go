@@ -123,7 +123,7 @@ func (f *found) scan(rows pgx.Rows, l *layout, jobs map[string]struct{}) error {
 			f.parts = append(f.parts, part{rows: cut, digest: prev})
 			return nil
 		case "mark":
-			f.marks = append(f.marks, mark{e.ID, prev})
+			f.marks = append(f.marks, mark{id: e.ID, digest: prev})
 			return nil
 		case "sum":
 			f.n = e.ID
