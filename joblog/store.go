@@ -72,7 +72,7 @@ type Job struct {
 //
 // A store may have further powers, each an interface of one method: Listener,
 // Appender, StateSetter, Remover, Newester,
-// Recenter.
+// Recenter, Finder.
 type Store interface {
 	// Jobs looks up jobs. Unknown ones, those that belong to somebody else than
 	// was asked for, and ids and owners that no job can have are missing from
@@ -246,6 +246,20 @@ type Recenter interface {
 	// id, the job and the time. Jobs are as the events have them: they may be
 	// unknown to Jobs, which also knows whose they are. It may return ErrUnserved.
 	Recent(ctx context.Context, limit int) ([]Event, error)
+}
+
+// Row names a row of a log.
+type Row struct {
+	Job string // as Job.ID has it
+	ID  int64
+}
+
+// Finder is a Store that finds rows again.
+type Finder interface {
+	// Find returns those of some rows that are there, by what they were asked for:
+	// the id, the job and the time of each, and its message as Read has it, or none
+	// and Truncated where that is not cheap. It may return ErrUnserved.
+	Find(ctx context.Context, rows []Row) (map[Row]Event, error)
 }
 
 // Driver makes a Store from its configuration. Guest modules in the namespace

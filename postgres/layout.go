@@ -36,6 +36,7 @@ type layout struct {
 	table     uint32        // the events' own oid
 	heap      bool          // it is a table, and its rows tell their transactions
 	placed    bool          // the jobs are a table, and its rows tell their places
+	version   string        // what differs between a job's row and another one, as SQL
 	byJob     bool          // it has an index by job and id
 	parted    bool          // it has partitions
 	relations []uint32      // tables whose locks writers hold
@@ -82,7 +83,7 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, d *Driver) (*layout, error
 	if err != nil {
 		return nil, err
 	}
-	l := &layout{terminal: d.Jobs.Terminal, max: d.MaxMessage, placed: jobs.placed()}
+	l := &layout{terminal: d.Jobs.Terminal, max: d.MaxMessage, placed: jobs.placed(), version: jobs.version()}
 	if err := l.check(d.Tables, events, jobs); err != nil {
 		return nil, err
 	}

@@ -25,6 +25,15 @@ func (r *relation) placed() bool {
 	return r.whole && r.kind == "r" && !r.heirs && r.pages >= placesPages
 }
 
+// version is what differs whenever a row is not the one that it was, as SQL: only a
+// table's own rows have it.
+func (r *relation) version() string {
+	if !r.whole || r.kind != "r" || r.heirs {
+		return "''"
+	}
+	return "j.ctid::text || ' ' || j.xmin::text"
+}
+
 // place is where the row of a job is that goes on.
 type place struct {
 	at     pgtype.TID

@@ -58,7 +58,7 @@ func (l *layout) findJobs(ctx context.Context, pool *pgxpool.Pool, asks []joblog
 	var nth int
 	var job joblog.Job
 	var state *string
-	_, err = pgx.ForEachRow(rows, []any{&nth, &job.ID, &state, &job.Owner}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&nth, &job.ID, &state, &job.Owner, &job.Version}, func() error {
 		if job.ID != list[nth-1].ID {
 			return nil // the column takes two texts for one
 		}

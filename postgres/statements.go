@@ -14,7 +14,8 @@ import (
 // and are cast to the column's type, so that its index is used; they come out
 // as text.
 type statements struct {
-	jobs     string // (ids, owners) which of them, id, state, owner
+	jobs     string // (ids, owners) which of them, id, state, owner, version
+	find     string // (jobs, ids) which of the rows, time
 	page     map[pageKind]string
 	tail     map[tailKind]string
 	locks    string // (relations) a row as locks has it
@@ -45,7 +46,8 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 		return named(ours.Replace(text), t, "{jobtype}", l.jobType, "{jobstype}", l.jobsType, "{statetype}", l.stateType, "{sevtype}", l.severity)
 	}
 	s := &statements{
-		jobs:     sql(jobsSQL),
+		jobs:     sql(strings.Replace(jobsSQL, "{version}", l.version, 1)),
+		find:     sql(findSQL),
 		last:     sql(marksSQL(fmt.Sprintf("ORDER BY x.{id} DESC LIMIT %d", maxMarks))),
 		recent:   sql(recentSQL),
 		marks:    sql(marksSQL("WHERE {id} = ANY($1::bigint[])")),
@@ -86,9 +88,14 @@ func newStatements(t tables.Tables, l *layout, sequence *string) *statements {
 // jobsSQL is the statement that looks up jobs. An owner that is asked for is the
 // column's text to the byte, whatever the column takes for equal; one that is
 // NULL is any.
-const jobsSQL = `SELECT a.nth, j.{jobid}::text, j.{state}::text, coalesce({owner}, '')
+const jobsSQL = `SELECT a.nth, j.{jobid}::text, j.{state}::text, coalesce({owner}, ''), {version}
 	FROM unnest($1::text[], $2::text[]) WITH ORDINALITY a(job, owner, nth) JOIN {jobs} j ON j.{jobid} = a.job::{jobstype}
 	WHERE a.owner IS NULL OR {owner} COLLATE "C" = a.owner`
+
+// findSQL is the statement that finds rows again, each by itself, whatever Postgres
+// believes of how many they are.
+const findSQL = `SELECT r.nth, r.id, NULL, true, NULL, e.ms FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY r(job, id, nth)
+	CROSS JOIN LATERAL (SELECT {ms} AS ms FROM {events} x WHERE x.{id} = r.id AND x.{job} = r.job::{jobtype} LIMIT 1) e`
 
 // recentSQL is the statement of the jobs that have the newest rows.
 var recentSQL = fmt.Sprintf(`SELECT r.job::text, r.id::bigint, (SELECT {ms} FROM {events} x WHERE x.{id} = r.id LIMIT 1) FROM (

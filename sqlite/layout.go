@@ -35,6 +35,7 @@ type layout struct {
 	base     string // the one table that has the events; empty if that cannot be told
 	path     path
 	index    string // of both job and id; empty if SQLite chooses
+	version  string // what tells a row of a job from another one, as SQL
 	timeType string // declared, in upper case
 	warnings []string
 }
@@ -75,6 +76,7 @@ func inspect(ctx context.Context, db *sql.DB, s *Store) (*layout, error) {
 	}
 	in.jobs(l, s.tables)
 	in.warn(l, s.tables)
+	l.version = in.version(j.Table, jobs)
 	l.statements = newStatements(s.tables, s.maxMessage, l)
 	return l, in.err
 }

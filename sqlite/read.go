@@ -87,7 +87,7 @@ func (f *file) findJobs(ctx context.Context, list []joblog.Ask, asked string, jo
 		var job joblog.Job
 		var state, owner sql.NullString
 		var several bool
-		if err := scan(&nth, &job.ID, &state, &owner, &several); err != nil {
+		if err := scan(&nth, &job.ID, &state, &owner, &several, &job.Version); err != nil {
 			return err
 		}
 		ask := list[nth]
@@ -99,7 +99,7 @@ func (f *file) findJobs(ctx context.Context, list []joblog.Ask, asked string, jo
 				named(`CREATE UNIQUE INDEX caddyjobs_jobs ON {jobs} ({jobid})`, f.of.tables), "job", ask.ID)
 			return nil
 		}
-		job.State, job.Owner = cut(state.String, joblog.WordBytes), owner.String
+		job.State, job.Owner, job.Version = cut(state.String, joblog.WordBytes), owner.String, digest(job.Version)
 		job.Terminal = slices.Contains(f.of.tables.Jobs.Terminal, job.State)
 		jobs[ask] = job
 		return nil

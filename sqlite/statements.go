@@ -17,7 +17,8 @@ import (
 // value that has no type of its own as the column's, by index. They come out
 // as text, too.
 type statements struct {
-	jobs                        string // (list of pairs of id and owner) which of them, id, state, owner, whether there are several
+	jobs                        string // (list of pairs of id and owner) which of them, id, state, owner, whether there are several, version
+	find                        string // (list of pairs of job and id) columns of a row, which of them
 	states                      string // (list of ids, list of states) asked, state: of those in one of the states
 	top                         string // (id) the highest id ever, and the mark of the row with this id
 	mark                        string // (id) what tells the row from one that is given its id later
@@ -82,9 +83,12 @@ func newStatements(t tables.Tables, maxMessage int, l *layout) *statements {
 	mark := fmt.Sprintf("SELECT quote(substr({job}, 1, %d)) || quote(substr({time}, 1, %d)) FROM {events} WHERE {id} = ?", longestJob, longestTime)
 	s := &statements{
 		// BINARY, since the column may take upper case and lower for equal.
-		jobs: `SELECT a.key, CAST(j.{jobid} AS TEXT), ` + anyState + `, ` + owner + `, ` + several + `
+		jobs: `SELECT a.key, CAST(j.{jobid} AS TEXT), ` + anyState + `, ` + owner + `, ` + several + `, {version}
 			FROM json_each(?) a CROSS JOIN {jobs} j ON j.{jobid} = a.value ->> 0
 			WHERE a.value ->> 1 IS NULL OR ` + owner + ` COLLATE BINARY = a.value ->> 1`,
+		find: `WITH caddyjobs_rows(id, job, message, at) AS (SELECT {id}, {job}, ` + bounded("{message}", findMessage, l.utf8) + `, ` + timeColumn + ` FROM {events})
+			SELECT e.id, e.message, NULL, e.at, a.key FROM json_each(?) a CROSS JOIN caddyjobs_rows e
+			ON e.id = a.value ->> 1 AND e.job = a.value ->> 0`,
 		states: `SELECT a.value, ` + state + ` FROM json_each(?) a CROSS JOIN {jobs} j ON j.{jobid} = a.value
 			WHERE ` + state + ` IN (SELECT value FROM json_each(?))`,
 		top:  `SELECT ` + top + `, (` + mark + `)`,
@@ -118,7 +122,7 @@ func newStatements(t tables.Tables, maxMessage int, l *layout) *statements {
 	}
 	for _, q := range s.all() {
 		*q = strings.ReplaceAll(*q, "{word}", word)
-		*q = named(*q, t, "{sequence}", `'`+strings.ReplaceAll(l.auto, `'`, `''`)+`'`, "{by}", tables.Quote(l.index))
+		*q = named(*q, t, "{sequence}", `'`+strings.ReplaceAll(l.auto, `'`, `''`)+`'`, "{by}", tables.Quote(l.index), "{version}", l.version)
 	}
 	return s
 }
@@ -126,7 +130,7 @@ func newStatements(t tables.Tables, maxMessage int, l *layout) *statements {
 // all are the statements.
 func (s *statements) all() map[string]*string {
 	return map[string]*string{
-		"jobs": &s.jobs, "states": &s.states, "top": &s.top, "mark": &s.mark, "recent": &s.recent, "ahead": &s.ahead, "tail": &s.tail,
+		"jobs": &s.jobs, "find": &s.find, "states": &s.states, "top": &s.top, "mark": &s.mark, "recent": &s.recent, "ahead": &s.ahead, "tail": &s.tail,
 		"touched": &s.touched, "whose": &s.whose, "mine": &s.mine, "hasJob": &s.hasJob, "addJob": &s.addJob, "setState": &s.setState,
 		"putState": &s.putState, "insert": &s.insert, "lastTime": &s.lastTime, "startMessage": &s.startMessage, "startSeverity": &s.startSeverity,
 		"dropRows": &s.dropRows, "dropJob": &s.dropJob,

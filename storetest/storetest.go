@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 	f := open(t)
 	probe := f.Store
 	run(t, "Jobs", open, jobsTests)
+	run(t, "Version", open, versionTests)
 	if f.SetOwner != nil {
 		run(t, "Owner", open, ownerTests)
 	}
@@ -71,6 +72,9 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 	}
 	if _, ok := probe.(joblog.Recenter); ok {
 		run(t, "Recent", open, recentTests)
+	}
+	if _, ok := probe.(joblog.Finder); ok {
+		run(t, "Find", open, findTests)
 	}
 	if _, ok := probe.(joblog.Remover); ok {
 		run(t, "Remove", open, removeTests)
