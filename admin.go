@@ -21,11 +21,13 @@ import (
 func init() { caddy.RegisterModule(adminAPI{}) }
 
 // adminAPI is the module admin.api.jobs: on Caddy's admin endpoint it shows what
-// is watched and who watches, and ends streams.
+// is watched and who watches, ends streams, and forgets what is kept in memory.
 //
 //	GET    /jobs/watched?store=&after=&limit=       the watched jobs
 //	GET    /jobs/viewers?store=&job=&after=&limit=  the viewers
 //	DELETE /jobs/viewers/{viewer}                   ends a viewer's stream
+//	DELETE /jobs/cache?store=                       forgets all that is kept of logs
+//	DELETE /jobs/cache/{job}?store=                 forgets what is kept of a job's log
 type adminAPI struct{}
 
 // CaddyModule describes the module.
@@ -36,6 +38,7 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 const (
 	watchedPath = "/jobs/watched"
 	viewersPath = "/jobs/viewers"
+	cachePath   = "/jobs/cache"
 )
 
 // Routes are the paths served.
@@ -44,6 +47,8 @@ func (a adminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: watchedPath, Handler: caddy.AdminHandlerFunc(a.watched)},
 		{Pattern: viewersPath, Handler: caddy.AdminHandlerFunc(a.viewers)},
 		{Pattern: viewersPath + "/", Handler: caddy.AdminHandlerFunc(a.kick)},
+		{Pattern: cachePath, Handler: caddy.AdminHandlerFunc(a.forget)},
+		{Pattern: cachePath + "/", Handler: caddy.AdminHandlerFunc(a.forget)},
 	}
 }
 
@@ -178,6 +183,39 @@ func (adminAPI) kick(w http.ResponseWriter, r *http.Request) error {
 	time.AfterFunc(parking.Parting, v.stop)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// forget lets go of what is kept in memory of a job's log, or of all: who comes is
+// shown what the database then has. It is no error if nothing is.
+func (adminAPI) forget(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodDelete {
+		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: errors.New("what is kept can be deleted, no more")}
+	}
+	word, one := strings.CutPrefix(r.URL.EscapedPath(), cachePath+"/")
+	job, err := url.PathUnescape(word)
+	if err != nil || one && !possible(job) {
+		return badAdmin("%q is no job's id", word)
+	}
+	store, found := r.URL.Query().Get("store"), false
+	hubs.Range(func(_, value any) bool {
+		if h := value.(*hub); store == "" || h.called(store) {
+			h.clear(func(id string) bool { return !one || strings.EqualFold(id, job) }) // a database may write it otherwise
+			found = true
+		}
+		return true
+	})
+	if store != "" && !found {
+		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: fmt.Errorf("there is no store named %q", store)}
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// called reports whether the hub's store has a name in a running config.
+func (h *hub) called(name string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.ContainsFunc(h.members, func(t *tunables) bool { return t.name == name })
 }
 
 // page is how much is wanted of a list.

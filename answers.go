@@ -66,13 +66,23 @@ func (s *answers[Q, A]) join(q Q) *answer[A] {
 			return err
 		})
 		close(one.done)
-		time.AfterFunc(fresh, func() { s.forget(q) })
+		time.AfterFunc(fresh, func() { s.forget(q, one) })
 	})
 	return one
 }
 
-func (s *answers[Q, A]) forget(q Q) {
+// forget drops an answer, unless it was dropped before.
+func (s *answers[Q, A]) forget(q Q, one *answer[A]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.kept, q)
+	if s.kept[q] == one {
+		delete(s.kept, q)
+	}
+}
+
+// clear drops all answers. Those that are on their way are for who waits for them.
+func (s *answers[Q, A]) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.kept)
 }

@@ -38,6 +38,7 @@ func init() {
 //		linger        <duration>
 //		heartbeat     <duration>
 //		history       <size>
+//		cache         <duration>|off
 //		parking       on|off
 //		stall_timeout <duration>
 //		drain_timeout <duration>
@@ -63,6 +64,7 @@ func parseApp(d *caddyfile.Dispenser, earlier any) (any, error) {
 		"linger":        func() error { return parseDuration(d, &app.Linger) },
 		"heartbeat":     func() error { return parseDuration(d, &app.Heartbeat) },
 		"history":       func() error { return parseSize(d, &app.History) },
+		"cache":         func() error { return parseCache(d, app) },
 		"parking":       func() error { return parseWord(d, &app.Parking) },
 		"stall_timeout": func() error { return parseDuration(d, &app.StallTimeout) },
 		"drain_timeout": func() error { return parseDuration(d, &app.DrainTimeout) },
@@ -74,6 +76,23 @@ func parseApp(d *caddyfile.Dispenser, earlier any) (any, error) {
 		return nil, err
 	}
 	return httpcaddyfile.App{Name: "jobs", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// parseCache reads for how long something is kept; off is 0.
+func parseCache(d *caddyfile.Dispenser, app *App) error {
+	option, word := d.Val(), ""
+	if err := parseWord(d, &word); err != nil {
+		return err
+	}
+	parsed, err := caddy.ParseDuration(word)
+	if word == "off" {
+		parsed, err = 0, nil
+	}
+	if err != nil || parsed < 0 {
+		return d.Errf("%s: %q is neither a duration, such as %s, nor off", option, word, defaultCache)
+	}
+	app.Cache = new(caddy.Duration(parsed))
+	return nil
 }
 
 func parseLinks(d *caddyfile.Dispenser, app *App) error {

@@ -18,10 +18,11 @@ func TestCaddyfile(t *testing.T) {
 			`[{"handler":"jobs_ingest"},{"handler":"jobs_logs"},{"body":"x","handler":"static_response"}]`,
 		},
 		"all of the app": {
-			"jobs {\n store sqlite\n poll_interval 500ms\n linger 2m\n heartbeat 20s\n history 1GiB\n parking off\n demo\n}", "jobs_logs",
-			`{"stores":{"default":{"driver":"sqlite"}},"poll_interval":500000000,"linger":120000000000,"heartbeat":20000000000,"history":1073741824,"parking":"off","demo":true}`,
+			"jobs {\n store sqlite\n poll_interval 500ms\n linger 2m\n heartbeat 20s\n history 1GiB\n cache 5s\n parking off\n demo\n}", "jobs_logs",
+			`{"stores":{"default":{"driver":"sqlite"}},"poll_interval":500000000,"linger":120000000000,"heartbeat":20000000000,"history":1073741824,"cache":5000000000,"parking":"off","demo":true}`,
 			`[{"handler":"jobs_logs"}]`,
 		},
+		"no cache": {"jobs {\n cache off\n}", "jobs_logs", `{"cache":0}`, `[{"handler":"jobs_logs"}]`},
 		"links": {
 			"jobs {\n links {env.NEW} {env.OLD}\n}", "jobs_logs",
 			`{"links":{"keys":["{env.NEW}","{env.OLD}"]}}`, `[{"handler":"jobs_logs"}]`,
@@ -106,6 +107,9 @@ func TestBadCaddyfile(t *testing.T) {
 		{"jobs {\n linger 1s 2s\n}", "", "", "Caddyfile:3"},
 		{"jobs {\n linger 5\n}", "", `linger: "5" is not a duration above zero, such as 1m30s`, ""},
 		{"jobs {\n linger -5s\n}", "", `linger: "-5s" is not a duration`, ""},
+		{"jobs {\n cache on\n}", "", `cache: "on" is neither a duration, such as 1m0s, nor off`, "Caddyfile:3"},
+		{"jobs {\n cache -1s\n}", "", `cache: "-1s" is neither`, ""},
+		{"jobs {\n cache\n}", "", "", "Caddyfile:3"},
 		{"jobs {\n history lots\n}", "", `history: "lots" is not a size, such as 64MiB`, "Caddyfile:3"},
 		{"jobs {\n demo yes\n}", "", "", "Caddyfile:3"},
 		{"jobs {\n links\n}", "", "links: the key is missing; write it as: links <key> [<older keys...>]", "Caddyfile:3"},

@@ -48,7 +48,7 @@ func (a *App) demoRun(ctx context.Context, h *hub, run int) error {
 	if err := remover.Remove(ctx, demoJob); err != nil {
 		return err
 	}
-	h.shelf.forget(demoJob)
+	h.clear(func(job string) bool { return job == demoJob })
 	if err := a.SetState(ctx, "", demoJob, "running"); err != nil {
 		return err
 	}

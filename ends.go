@@ -14,6 +14,7 @@ const (
 	dismissed parking.Reason = "dismissed"    // the rules have changed: the client is to ask again
 	expired   parking.Reason = "auth expired" // the viewer may not watch any longer
 	kicked    parking.Reason = "kicked"       // by who operates the server
+	vanished  parking.Reason = "job gone"     // it was deleted, or deleted and made again: the client is to ask again
 )
 
 // Waits of clients that were kicked.
@@ -46,6 +47,9 @@ func (v *viewer) stop() {
 
 // ends is when and why the stream is to end; nil if it is not known yet.
 func (v *viewer) ends() *ending {
+	if seat := v.seat.Load(); seat != nil && seat.over.Load() {
+		v.end(vanished, time.Now())
+	}
 	if v.told.Load() == nil {
 		if closes := v.hub.closes(); !closes.IsZero() {
 			v.end(drained, time.Now().Add(rand.N(max(time.Until(closes), 1))))

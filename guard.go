@@ -25,12 +25,12 @@ func (h *hub) guard(ctx context.Context) {
 	}
 }
 
-// examine ends the streams of viewers who may not watch any more. One question
-// is enough for the owners of all their jobs.
+// examine ends the streams of viewers who may not watch any more, and of jobs that
+// are gone. One question is enough for all their jobs.
 func (h *hub) examine() {
 	viewers := h.viewers()
 	t := h.tunables.Load()
-	owned := map[joblog.Ask]struct{}{}
+	jobs := map[joblog.Ask]struct{}{}
 	var gone []*viewer
 	for _, v := range viewers {
 		v.cutLate()
@@ -41,11 +41,9 @@ func (h *hub) examine() {
 			continue
 		}
 		v.permit.Store(p)
-		if ask := p.ask(v.job.ID); !ask.AnyOwner {
-			owned[ask] = struct{}{}
-		}
+		jobs[joblog.Ask{ID: v.job.ID, AnyOwner: true}] = struct{}{}
 	}
-	gone = append(gone, h.strangers(viewers, owned)...)
+	gone = append(gone, h.strangers(viewers, jobs)...)
 	if len(gone) > 0 {
 		h.summon()
 	}
@@ -56,24 +54,37 @@ func (h *hub) viewers() []*viewer {
 	return everyone.all(func(v *viewer) bool { return v.hub == h })
 }
 
-// strangers ends the streams of jobs that now belong to somebody else.
-func (h *hub) strangers(viewers []*viewer, owned map[joblog.Ask]struct{}) (gone []*viewer) {
-	if len(owned) == 0 {
+// strangers ends the streams of jobs that now belong to somebody else, or that
+// are not there any more, or not the same any more.
+func (h *hub) strangers(viewers []*viewer, asks map[joblog.Ask]struct{}) (gone []*viewer) {
+	if len(asks) == 0 {
 		return nil
 	}
-	jobs, err := h.jobs(slices.Collect(maps.Keys(owned)))
-	why := expired
+	jobs, err := h.lookup.all(h.life, slices.Collect(maps.Keys(asks)))
 	if h.doubts++; err == nil {
 		h.doubts = 0
-	} else if why = dismissed; h.doubts < mostDoubts || !errors.Is(err, joblog.ErrUnserved) {
+	} else if h.doubts < mostDoubts || !errors.Is(err, joblog.ErrUnserved) {
 		return nil
 	}
 	for _, v := range viewers {
-		ask := v.permit.Load().ask(v.job.ID)
-		if _, asked := owned[ask]; asked && !ask.Allows(jobs[ask]) {
-			v.end(why, time.Now())
-			gone = append(gone, v)
+		ask := joblog.Ask{ID: v.job.ID, AnyOwner: true}
+		job, there := jobs[ask]
+		if _, asked := asks[ask]; !asked {
+			continue
 		}
+		switch mine := v.permit.Load().ask(v.job.ID); {
+		case err != nil && !mine.AnyOwner:
+			v.end(dismissed, time.Now())
+		case err != nil:
+			continue
+		case !there:
+			v.end(vanished, time.Now())
+		case !mine.Allows(job):
+			v.end(expired, time.Now())
+		case v.ends() == nil:
+			continue
+		}
+		gone = append(gone, v)
 	}
 	return gone
 }

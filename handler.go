@@ -14,7 +14,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddyjobs/caddyjobs/access"
-	"github.com/caddyjobs/caddyjobs/joblog"
 	"github.com/caddyjobs/caddyjobs/parking"
 )
 
@@ -253,7 +252,8 @@ func (l *Logs) admit(ctx context.Context, r *http.Request, v *viewer, id string)
 	v.user = replace(r, userPlaceholder) // of the token, by now
 	v.link = ""                          // the permit has it
 	var err error
-	aside(func() { v.job, err = l.find(ctx, v.hub, id, p) })
+	aside(func() { v.found, err = l.find(ctx, v.hub, id, p) })
+	v.job = v.found.Job
 	v.spans.found(err)
 	if err != nil {
 		return l.refuse(err)
@@ -278,9 +278,9 @@ func (l *Logs) refuse(err error) *refusal {
 // find looks up the job, and waits for it if it may yet appear. It returns
 // errNotFound if there is none that the client may see, errStoreDown, and ctx's
 // error.
-func (l *Logs) find(ctx context.Context, h *hub, id string, p *permit) (joblog.Job, error) {
+func (l *Logs) find(ctx context.Context, h *hub, id string, p *permit) (finding, error) {
 	if !possible(id) {
-		return joblog.Job{}, errNotFound
+		return finding{}, errNotFound
 	}
 	ask := p.ask(id)
 	patience, cancel := context.WithTimeout(ctx, time.Duration(l.Pending))
@@ -290,7 +290,7 @@ func (l *Logs) find(ctx context.Context, h *hub, id string, p *permit) (joblog.J
 		switch {
 		case err != nil:
 			return job, err
-		case ok && p.allows(job): // the store has compared the owner, too
+		case ok && p.allows(job.Job): // the store has compared the owner, too
 			return job, nil
 		case ctx.Err() != nil:
 			return job, ctx.Err()

@@ -32,7 +32,7 @@ func TestUnserved(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		w := httptest.NewRecorder()
-		v := &viewer{hub: h, job: job, request: request{opts: joblog.Options{Tail: -1}}, heartbeat: 15 * time.Second, stall: time.Minute}
+		v := &viewer{hub: h, job: job.Job, found: job, request: request{opts: joblog.Options{Tail: -1}}, heartbeat: 15 * time.Second, stall: time.Minute}
 		v.permit.Store(&permit{rules: new(rules)})
 		ended := make(chan error)
 		go func() {
@@ -131,7 +131,9 @@ func inSlowHub(t *testing.T, test func(t *testing.T, s *slowly, h *hub, log *byt
 		h.store = slow
 		w := watchJob(t, h, "a")
 		elapse(3 * time.Second)
-		test(t, slow, h, &log, &viewer{hub: h, seat: w})
+		v := &viewer{hub: h}
+		v.seat.Store(w)
+		test(t, slow, h, &log, v)
 		h.detach(w)
 	})
 }
@@ -179,7 +181,7 @@ func TestSlowTail(t *testing.T) {
 		s.write("a")
 		elapse(callTimeout + longestBackoff)
 		synctest.Wait()
-		if n := v.seat.em.Next(); n != 1 || v.comment() != "" {
+		if n := v.seat.Load().em.Next(); n != 1 || v.comment() != "" {
 			t.Errorf("it does not go on: %d rows, %q", n, v.comment())
 		}
 		if lines := strings.Count(log.String(), "\n"); lines > 3 {
@@ -208,7 +210,7 @@ func TestHungTail(t *testing.T) {
 		s.write("a")
 		elapse(callTimeout + pingTimeout + longestBackoff)
 		synctest.Wait()
-		if n := v.seat.em.Next(); n != 1 || v.comment() != "" {
+		if n := v.seat.Load().em.Next(); n != 1 || v.comment() != "" {
 			t.Errorf("it does not go on: %d rows, %q", n, v.comment())
 		}
 		if lines := strings.Count(log.String(), "\n"); lines != 2 {

@@ -52,6 +52,7 @@ type hub struct {
 	mu      sync.Mutex
 	members []*tunables         // of the running configs that use the hub; the last one's hold
 	watched map[string]*watched // by job
+	former  map[string]int64    // the last rows of lives that are over, by job
 	live    int                 // how many of them have not ended
 	changed bool                // watched changed since the poller looked
 	others  chan struct{}       // closed when watched changes; nil if nobody waits for that
@@ -71,6 +72,7 @@ type tunables struct {
 	linger    time.Duration // of emitters after the end of their job
 	heartbeat time.Duration // after which viewers' permits are looked at again
 	history   int           // bytes of all rings and sheets together
+	cache     time.Duration // for which sheets are good for who comes
 	drain     time.Duration // in which all streams are to end, if they are to
 	rules     *ruleset      // of the handlers; nil if there is none
 }
@@ -95,19 +97,19 @@ func (h *hub) release() {
 func newHub(key string, driver joblog.Driver) *hub {
 	h := &hub{
 		key: key, log: slog.New(logHandler{}), wake: make(chan struct{}, 1), adopted: make(chan struct{}, 1),
-		watched: map[string]*watched{}, summons: make(chan struct{}),
+		watched: map[string]*watched{}, former: map[string]int64{}, summons: make(chan struct{}),
 	}
 	h.life, h.end = context.WithCancel(context.Background())
 	h.store = driver.Open(h.log)
 	h.health = &health{log: h.log}
-	h.lookup = &lookup{ask: h.jobs, run: h.run}
+	h.lookup = &lookup{ask: h.inquire, run: h.run}
 	h.checkup = &checkup{ask: h.answers, run: h.run, life: h.life}
 	h.recents = newRecents(h)
-	h.shelf = &shelf{jobs: map[string][]*slot{}, run: h.run, bound: defaultHistory, read: func(job string, after, upTo int64) (joblog.Page, error) {
-		return h.Read(h.life, joblog.Query{Job: job, After: joblog.Cursor{N: after}, UpTo: joblog.Cursor{N: upTo}})
+	h.shelf = &shelf{jobs: map[*watched][]*slot{}, run: h.run, bound: defaultHistory, age: defaultCache, read: func(w *watched, after, upTo int64) (joblog.Page, error) {
+		return w.Read(h.life, joblog.Query{Job: w.em.Job(), After: joblog.Cursor{N: after}, UpTo: joblog.Cursor{N: upTo}})
 	}}
 	h.meters.Store(metrics.stores.take(defaultStore))
-	h.tunables.Store(&tunables{interval: defaultPollInterval, linger: defaultLinger, heartbeat: defaultHeartbeat, history: defaultHistory})
+	h.tunables.Store(&tunables{interval: defaultPollInterval, linger: defaultLinger, heartbeat: defaultHeartbeat, history: defaultHistory, cache: defaultCache})
 	h.position.Store(new(joblog.Cursor))
 	return h
 }
@@ -117,6 +119,7 @@ func newHub(key string, driver joblog.Driver) *hub {
 func (h *hub) Destruct() error {
 	h.end()
 	h.work.Wait()
+	h.shelf.keep(0)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, w := range h.watched { // all have ended: nobody is there to watch
@@ -140,6 +143,7 @@ func (h *hub) adopt(t *tunables) {
 	h.tunables.Store(t)
 	metrics.stores.drop(h.meters.Swap(metrics.stores.take(t.name)))
 	h.shelf.fit(t.history)
+	h.shelf.keep(t.cache)
 	signal(h.adopted)
 }
 
@@ -169,12 +173,6 @@ func (h *hub) Read(ctx context.Context, q joblog.Query) (page joblog.Page, err e
 		return err
 	})
 	return page, err
-}
-
-// Sheet reads, or has read, rows of a job for all who replay it. It may return
-// errStoreDown, and ctx's error.
-func (h *hub) Sheet(ctx context.Context, job string, after, upTo int64) (*joblog.Sheet, error) {
-	return h.shelf.get(ctx, job, after, upTo)
 }
 
 // newest is the highest id that the store ever gave out; ok is false if it

@@ -29,6 +29,7 @@ const (
 	defaultLinger       = 60 * time.Second
 	defaultHeartbeat    = 15 * time.Second
 	defaultHistory      = 64 << 20
+	defaultCache        = time.Minute
 	defaultStallTimeout = 5 * time.Minute
 	defaultDrainTimeout = 10 * time.Second
 )
@@ -59,6 +60,10 @@ type App struct {
 	// large rows that are being written to clients that take nothing.
 	// Default: 67108864 (64 MiB).
 	History int64 `json:"history,omitempty"`
+	// Cache is for how long what was read of a log is given to others who come to
+	// watch it: a row that is edited or deleted is shown to nobody new for longer. 0
+	// keeps nothing for them. Default: 1m.
+	Cache *caddy.Duration `json:"cache,omitempty"`
 	// Parking is whether HTTP/1.1 streams that wait give up their goroutine, and
 	// most of their memory: on or off. It needs Linux, and no middleware that
 	// changes bodies; other streams keep their goroutine. Default: on.
@@ -141,6 +146,9 @@ func (a *App) setDefaults() {
 	if a.History == 0 {
 		a.History = defaultHistory
 	}
+	if a.Cache == nil {
+		a.Cache = new(caddy.Duration(defaultCache))
+	}
 	if a.Parking == "" {
 		a.Parking = "on"
 	}
@@ -165,6 +173,8 @@ func (a *App) Validate() error {
 		return fmt.Errorf("heartbeat is %s; it must be at least 1s", time.Duration(a.Heartbeat))
 	case a.History < 0:
 		return fmt.Errorf("history is %d bytes; it must not be negative", a.History)
+	case *a.Cache < 0:
+		return fmt.Errorf("cache is %s; it must not be negative", time.Duration(*a.Cache))
 	case a.Parking != "on" && a.Parking != "off":
 		return fmt.Errorf("parking is %q; it must be on or off", a.Parking)
 	case time.Duration(a.StallTimeout) < time.Second:
@@ -198,6 +208,7 @@ func (a *App) Start() error {
 			linger:    time.Duration(a.Linger),
 			heartbeat: time.Duration(a.Heartbeat),
 			history:   int(a.History) / len(a.drivers),
+			cache:     time.Duration(*a.Cache),
 			drain:     time.Duration(a.DrainTimeout),
 			rules:     a.rules[h.key],
 		}

@@ -259,7 +259,8 @@ func TestParkedAfterFailure(t *testing.T) {
 		s.deny = map[string]error{"a": joblog.ErrUnserved}
 		seat := watchJob(t, h, "a")
 		out := new(captured)
-		v := &viewer{hub: h, out: out, seat: seat, heartbeat: time.Hour, stall: time.Hour, stream: joblog.NewStream(h, seat.em, joblog.Options{Tail: -1})}
+		v := &viewer{hub: h, out: out, heartbeat: time.Hour, stall: time.Hour, stream: joblog.NewStream(h, seat.em, joblog.Options{Tail: -1})}
+		v.seat.Store(seat)
 		v.permit.Store(&permit{rules: new(rules)})
 		time.AfterFunc(10*time.Second, func() {
 			s.mu.Lock()

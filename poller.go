@@ -266,6 +266,7 @@ func (p *poller) deliver(tick joblog.Tick) {
 			p.hub.restart(w) // its viewers read what they lack from the store
 			continue
 		}
+		w.proof.note(tick.Events[from:to], p.hub.lookup.asked.Load())
 		p.asks.rows(w)
 		p.pace = soonest
 	}

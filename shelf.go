@@ -6,30 +6,34 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"time"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
 // shelf keeps sheets of the logs of watched jobs, so that many viewers who
-// replay the same cost one read and one encoding. A job's sheets are dropped
-// with its emitter: a log that was deleted and written anew is not mixed up
-// with what it was. All are kept within a bound; the least recently used make
-// way.
+// replay the same cost one read and one encoding. Sheets belong to one life of a
+// job, and are dropped with it: a log that was deleted and written anew is not
+// mixed up with what it was. Who comes is given none that is older than the age.
+// All are kept within a bound; the least recently used make way.
 type shelf struct {
-	read func(job string, after, upTo int64) (joblog.Page, error)
+	read func(w *watched, after, upTo int64) (joblog.Page, error)
 	run  func(func()) // starts a goroutine
 
-	mu    sync.Mutex
-	jobs  map[string][]*slot // ascending by what they begin after
-	used  list.List          // of the slots with sheets, the least recently used first
-	size  int                // of all sheets, in bytes
-	bound int
+	mu     sync.Mutex
+	jobs   map[*watched][]*slot // ascending by what they begin after
+	used   list.List            // of the slots with sheets, the least recently used first
+	size   int                  // of all sheets, in bytes
+	bound  int
+	age    time.Duration // 0 if nothing is kept
+	expiry *time.Timer   // of the oldest sheet; nil if there is none
 }
 
 // slot is where a sheet is, or will be.
 type slot struct {
-	job     string
+	of      *watched
 	after   int64
+	born    time.Time     // when the oldest of its rows were asked for, or before
 	sheet   *joblog.Sheet // nil until the first is read
 	place   *list.Element // among those used, if there is a sheet
 	reading *reading      // nil if none is under way
@@ -44,8 +48,8 @@ type reading struct {
 
 // get returns a sheet that has what is above an id, up to upTo or to its end.
 // It may return errStoreDown, and ctx's error.
-func (f *shelf) get(ctx context.Context, job string, after, upTo int64) (*joblog.Sheet, error) {
-	sheet, r := f.look(job, after, upTo)
+func (f *shelf) get(ctx context.Context, w *watched, after, upTo int64) (*joblog.Sheet, error) {
+	sheet, r := f.look(w, after, upTo)
 	if sheet != nil {
 		return sheet, nil
 	}
@@ -58,12 +62,19 @@ func (f *shelf) get(ctx context.Context, job string, after, upTo int64) (*joblog
 }
 
 // look returns a sheet that is there, or what reads it.
-func (f *shelf) look(job string, after, upTo int64) (*joblog.Sheet, *reading) {
+func (f *shelf) look(w *watched, after, upTo int64) (*joblog.Sheet, *reading) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := f.find(job, after)
+	if f.age <= 0 {
+		return nil, f.begin(&slot{of: w, after: after}, upTo)
+	}
+	s := f.find(w, after)
+	for s != nil && s.sheet != nil && time.Since(s.born) >= f.age {
+		f.remove(s)
+		s = f.find(w, after)
+	}
 	if s == nil || s.sheet == nil || after >= s.sheet.Through {
-		return nil, f.fetch(s, job, after, upTo)
+		return nil, f.fetch(s, w, after, upTo)
 	}
 	f.used.MoveToBack(s.place)
 	sheet := s.sheet
@@ -74,8 +85,8 @@ func (f *shelf) look(job string, after, upTo int64) (*joblog.Sheet, *reading) {
 // find is the slot that has, or will have, what is above an id, or that ends
 // there and can be extended; nil if there is none. The caller holds mu, as with
 // all that follows.
-func (f *shelf) find(job string, after int64) *slot {
-	slots := f.jobs[job]
+func (f *shelf) find(w *watched, after int64) *slot {
+	slots := f.jobs[w]
 	i := sort.Search(len(slots), func(i int) bool { return slots[i].after > after })
 	if i == 0 {
 		return nil
@@ -94,34 +105,43 @@ func (f *shelf) find(job string, after int64) *slot {
 }
 
 // fetch begins to read a sheet, or to extend one, unless that is under way.
-func (f *shelf) fetch(s *slot, job string, after, upTo int64) *reading {
+func (f *shelf) fetch(s *slot, w *watched, after, upTo int64) *reading {
 	if s == nil {
-		s = &slot{job: job, after: after}
-		slots := f.jobs[job]
+		s = &slot{of: w, after: after, born: time.Now()}
+		slots := f.jobs[w]
 		i := sort.Search(len(slots), func(i int) bool { return slots[i].after > after })
-		f.jobs[job] = slices.Insert(slots, i, s)
+		f.jobs[w] = slices.Insert(slots, i, s)
 	}
 	if s.reading == nil {
-		r, old := &reading{done: make(chan struct{})}, s.sheet
-		s.reading = r
-		f.run(func() { f.load(s, r, old, after, upTo) })
+		return f.begin(s, upTo)
 	}
 	return s.reading
+}
+
+// begin begins to read a slot's sheet, or what follows the one that it has.
+func (f *shelf) begin(s *slot, upTo int64) *reading {
+	r, old, after := &reading{done: make(chan struct{})}, s.sheet, s.after
+	if old != nil {
+		after = old.Through
+	}
+	s.reading = r
+	f.run(func() { f.load(s, r, old, after, upTo) })
+	return r
 }
 
 // ahead begins to read the sheet that follows, while the one before it is sent.
 func (f *shelf) ahead(s *slot, upTo int64) {
 	const least = 4 * joblog.PageBytes // with less, it might be gone before it is asked for
 	next := s.sheet.Through
-	if f.bound >= least && s.sheet.More && next < upTo && f.find(s.job, next) == nil {
-		f.fetch(nil, s.job, next, upTo)
+	if f.bound >= least && s.sheet.More && next < upTo && f.find(s.of, next) == nil {
+		f.fetch(nil, s.of, next, upTo)
 	}
 }
 
 // load reads a slot's sheet, or what follows old.
 func (f *shelf) load(s *slot, r *reading, old *joblog.Sheet, after, upTo int64) {
 	r.err = rescued(func() error {
-		page, err := f.read(s.job, after, upTo)
+		page, err := f.read(s.of, after, upTo)
 		switch {
 		case err != nil:
 			return err
@@ -132,17 +152,17 @@ func (f *shelf) load(s *slot, r *reading, old *joblog.Sheet, after, upTo int64) 
 		}
 		return nil
 	})
-	close(r.done)
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.put(s, r.sheet)
+	f.mu.Unlock()
+	close(r.done)
 }
 
 // put ends a reading. sheet is nil if it failed.
 func (f *shelf) put(s *slot, sheet *joblog.Sheet) {
 	s.reading = nil
-	if !slices.Contains(f.jobs[s.job], s) {
-		return // forgotten meanwhile
+	if !slices.Contains(f.jobs[s.of], s) {
+		return // forgotten meanwhile, or not to be kept
 	}
 	if sheet == nil {
 		if s.sheet == nil {
@@ -156,6 +176,9 @@ func (f *shelf) put(s *slot, sheet *joblog.Sheet) {
 	}
 	s.sheet, s.place = sheet, f.used.PushBack(s)
 	f.size += sheet.Size()
+	if f.expiry == nil {
+		f.expiry = time.AfterFunc(f.age, f.expire)
+	}
 	f.shrink()
 }
 
@@ -171,12 +194,12 @@ func (f *shelf) shrink() {
 }
 
 func (f *shelf) remove(s *slot) {
-	slots := f.jobs[s.job]
+	slots := f.jobs[s.of]
 	if i := slices.Index(slots, s); i >= 0 {
-		f.jobs[s.job] = slices.Delete(slots, i, i+1)
+		f.jobs[s.of] = slices.Delete(slots, i, i+1)
 	}
-	if len(f.jobs[s.job]) == 0 {
-		delete(f.jobs, s.job)
+	if len(f.jobs[s.of]) == 0 {
+		delete(f.jobs, s.of)
 	}
 	if s.place != nil {
 		f.used.Remove(s.place)
@@ -198,13 +221,4 @@ func (f *shelf) bytes() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.size
-}
-
-// forget drops a job's sheets. Viewers who wait for one of them ask again.
-func (f *shelf) forget(job string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, s := range slices.Clone(f.jobs[job]) {
-		f.remove(s)
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
@@ -19,12 +20,19 @@ type library struct {
 	rows   atomic.Int64 // of each log
 	broken atomic.Bool
 	work   sync.WaitGroup
+	lives  sync.Map // by job
+}
+
+// life is that of a job.
+func (l *library) life(job string) *watched {
+	w, _ := l.lives.LoadOrStore(job, &watched{em: joblog.NewEmitter(job)})
+	return w.(*watched)
 }
 
 func newLibrary(bound int) *library {
-	l := &library{shelf: shelf{jobs: map[string][]*slot{}, bound: bound}}
+	l := &library{shelf: shelf{jobs: map[*watched][]*slot{}, bound: bound, age: time.Hour}}
 	l.run = l.work.Go
-	l.read = func(job string, after, upTo int64) (page joblog.Page, err error) {
+	l.read = func(w *watched, after, upTo int64) (page joblog.Page, err error) {
 		l.reads.Add(1)
 		if l.broken.Load() {
 			return page, errors.New("broken")
@@ -34,7 +42,7 @@ func newLibrary(bound int) *library {
 				page.More = true
 				break
 			}
-			page.Events = append(page.Events, joblog.Event{ID: id, Job: job, Message: strings.Repeat("x", 1000)})
+			page.Events = append(page.Events, joblog.Event{ID: id, Job: w.em.Job(), Message: strings.Repeat("x", 1000)})
 		}
 		return page, nil
 	}
@@ -70,7 +78,7 @@ func (s source) Read(context.Context, joblog.Query) (joblog.Page, error) {
 }
 
 func (s source) Sheet(ctx context.Context, job string, after, upTo int64) (*joblog.Sheet, error) {
-	return s.get(ctx, job, after, upTo)
+	return s.get(ctx, s.life(job), after, upTo)
 }
 
 // TestShelf has many replay the same: each page is read once, whoever comes,
@@ -130,19 +138,19 @@ func TestShelfBound(t *testing.T) {
 func TestShelfForgets(t *testing.T) {
 	l := newLibrary(1 << 30)
 	l.broken.Store(true)
-	if _, err := l.get(t.Context(), "job", 0, 10); err == nil {
+	if _, err := l.get(t.Context(), l.life("job"), 0, 10); err == nil {
 		t.Error("no error")
 	}
 	l.broken.Store(false)
 	l.rows.Store(10)
 	l.readAll(t, "job", 0, 10)
 	before := l.reads.Load()
-	l.forget("job")
+	l.forget(l.life("job"))
 	l.readAll(t, "job", 0, 10)
 	if l.reads.Load() == before {
 		t.Error("what was forgotten was not read again")
 	}
-	if l.forget("job"); l.size != 0 || len(l.jobs) != 0 {
+	if l.forget(l.life("job")); l.size != 0 || len(l.jobs) != 0 {
 		t.Errorf("%d bytes, %d jobs are kept", l.size, len(l.jobs))
 	}
 }

@@ -3,6 +3,7 @@ package caddyjobs
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -24,6 +25,7 @@ type viewer struct {
 	client
 	hub       *hub
 	job       joblog.Job
+	found     finding // the job, when it was let in; of no number if it is to be looked up again
 	heartbeat time.Duration
 	stall     time.Duration // for which its client may take nothing
 	parking   bool          // it may be parked
@@ -43,7 +45,7 @@ type viewer struct {
 	full    bool // the client takes no more for now
 	shed    shed
 	conn    *parking.Conn
-	seat    *watched
+	seat    atomic.Pointer[watched]
 	stream  *joblog.Stream
 	beat    *time.Timer
 	due     chan struct{} // the beat may be due
@@ -221,9 +223,11 @@ func (v *viewer) run(ctx context.Context, b []byte, state joblog.State, err erro
 // begin takes a seat at the job's emitter and checks the viewer's cursor
 // against the store.
 func (v *viewer) begin(ctx context.Context) (err error) {
-	if v.seat, err = v.hub.attach(ctx, v.job); err != nil {
+	seat, err := v.sit(ctx)
+	if err != nil {
 		return err
 	}
+	v.seat.Store(seat)
 	if after := v.opts.After.N; after > v.hub.Position().N {
 		newest, ok, err := v.hub.newest(ctx)
 		if err != nil {
@@ -234,22 +238,46 @@ func (v *viewer) begin(ctx context.Context) (err error) {
 			v.gap = "the store does not have what the Last-Event-ID says; it went back in time, or is another one"
 		}
 	}
+	if after := v.opts.After.N; after > 0 && after <= seat.former {
+		v.gap = "the job was deleted and made again; its log follows as it now is"
+	}
 	if v.gap != "" {
 		v.opts.After, v.opts.Told, v.resumed = joblog.Cursor{}, 0, false
 	}
-	v.stream = joblog.NewStream(v.hub, v.seat.em, v.opts)
+	v.stream = joblog.NewStream(seat, seat.em, v.opts)
 	v.opts.After = joblog.Cursor{} // the stream goes on from there
 	v.shown.Store(v.stream)
 	return nil
+}
+
+// sit takes a seat at the job as it is now. It may return errNotFound, errStoreDown
+// and ctx's error.
+func (v *viewer) sit(ctx context.Context) (*watched, error) {
+	for {
+		if v.found.number > 0 {
+			seat, err := v.hub.attach(ctx, v.found)
+			if !errors.Is(err, errOutdated) {
+				return seat, err
+			}
+		}
+		p := v.permit.Load()
+		found, ok, err := v.hub.lookup.job(ctx, p.ask(v.job.ID))
+		switch {
+		case err != nil:
+			return nil, err
+		case !ok || found.ID != v.job.ID || !p.allows(found.Job):
+			return nil, errNotFound
+		}
+		v.found = found
+	}
 }
 
 func (v *viewer) leave() {
 	if v.stream != nil {
 		v.stream.Close()
 	}
-	if v.seat != nil {
-		v.hub.detach(v.seat)
-		v.seat = nil
+	if seat := v.seat.Swap(nil); seat != nil {
+		v.hub.detach(seat)
 	}
 }
 
@@ -362,9 +390,14 @@ var ready = func() <-chan struct{} {
 // restart begins the log anew on the same connection.
 func (v *viewer) restart(ctx context.Context) (outcome, bool) {
 	v.leave()
+	v.found = finding{}
 	v.opts.After, v.opts.Told, v.opts.Tail = joblog.Cursor{}, 0, -1
 	v.gap = "the store went back in time; the log follows as it now is"
-	for v.begin(ctx) != nil {
+	for err := v.begin(ctx); err != nil; err = v.begin(ctx) {
+		if errors.Is(err, errNotFound) {
+			v.end(vanished, time.Now())
+			v.quiet = true // so that it ends
+		}
 		if out, goes := v.wait(v.retry()); !goes {
 			return out, false
 		}

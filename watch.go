@@ -2,21 +2,50 @@ package caddyjobs
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
 
-// watched is a job that somebody watches, or whose end is still fresh.
+// watched is one life of a job that somebody watches, or whose end is still
+// fresh. All that is kept in memory of a job belongs to one life: a job that was
+// deleted and made again has another one.
 type watched struct {
-	em      *joblog.Emitter
-	viewers int
+	hub   *hub
+	em    *joblog.Emitter
+	proof proof       // by which its log is known
+	over  atomic.Bool // the job is gone, or has another life
+
+	viewers int // the hub's mu guards this and what follows
 	ended   bool
 	linger  *time.Timer // nil until the end
+	spent   bool        // it has lingered for long enough
+	job     joblog.Job  // as it was known last
+	known   int64       // the number of the question that told
+	owned   int64       // the question since which it has its owner, or before
+	former  int64       // the last row of the life before; 0 if none is known
 	opened  bool        // the poller's, as is what follows
 	asking  asking
 
 	concluding *conclusion // nil unless its job was seen to have ended, and that is not told
+}
+
+// Position is the hub's.
+func (w *watched) Position() joblog.Cursor { return w.hub.Position() }
+
+// Read reads a page from the store. It may return errStoreDown and joblog.ErrUnserved.
+func (w *watched) Read(ctx context.Context, q joblog.Query) (joblog.Page, error) {
+	page, err := w.hub.Read(ctx, q)
+	w.proof.note(page.Events, w.hub.lookup.asked.Load())
+	return page, err
+}
+
+// Sheet reads, or has read, rows of the job for all who replay it. It may return
+// errStoreDown, and ctx's error.
+func (w *watched) Sheet(ctx context.Context, _ string, after, upTo int64) (*joblog.Sheet, error) {
+	return w.hub.shelf.get(ctx, w, after, upTo)
 }
 
 // pass is one successful tick, or a failed one, for those who wait for a tick
@@ -30,15 +59,17 @@ type pass struct {
 // position covers all that was visible when it was called, and what is not
 // covered will be appended to the emitter. The caller must detach.
 //
-// Its errors are those of judge.
-func (h *hub) attach(ctx context.Context, job joblog.Job) (*watched, error) {
+// It may return errOutdated, and its other errors are those of judge.
+func (h *hub) attach(ctx context.Context, job finding) (*watched, error) {
 	h.begin.Do(func() {
 		h.keep((&poller{hub: h}).run)
 		h.keep(h.guard)
 	})
-	w, p := h.enter(job)
+	w, p, err := h.enter(job)
+	if err != nil {
+		return nil, err
+	}
 	h.poke()
-	var err error
 	select {
 	case <-p.done:
 		err = p.err
@@ -52,17 +83,23 @@ func (h *hub) attach(ctx context.Context, job joblog.Job) (*watched, error) {
 	return w, nil
 }
 
-func (h *hub) enter(job joblog.Job) (*watched, *pass) {
+// errOutdated means that a job may have another owner or another life since it was
+// found, and is to be looked up again.
+var errOutdated = errors.New("the job has changed since it was looked up")
+
+func (h *hub) enter(job finding) (*watched, *pass, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	w := h.watched[job.ID]
-	if w != nil && w.ended && !endedAs(w.em, job) {
-		w.linger.Stop() // the job was started again
-		h.shelf.forget(job.ID)
+	if w != nil && !w.suits(job) {
+		return nil, nil, errOutdated
+	}
+	if w != nil && w.ended && !endedAs(w.em, job.Job) {
+		h.drop(w) // the job was started again
 		w = nil
 	}
 	if w == nil {
-		w = &watched{em: joblog.NewEmitter(job.ID)}
+		w = &watched{hub: h, em: joblog.NewEmitter(job.ID), job: job.Job, known: job.number, owned: job.number, former: h.former[job.ID]}
 		h.watched[job.ID] = w
 		h.live++
 		h.change()
@@ -74,7 +111,16 @@ func (h *hub) enter(job joblog.Job) (*watched, *pass) {
 	if h.waiting == nil {
 		h.waiting = &pass{done: make(chan struct{})}
 	}
-	return w, h.waiting
+	return w, h.waiting, nil
+}
+
+// suits reports whether a life is that of a job that was found: what is known of
+// it is as new, or has not changed since. The caller holds mu.
+func (w *watched) suits(job finding) bool {
+	if job.number <= w.known {
+		return job.number >= w.owned
+	}
+	return job.Owner == w.job.Owner && job.Version == w.job.Version
 }
 
 // endedAs reports whether an emitter's end is that of the job as it now is.
@@ -88,14 +134,28 @@ func endedAs(em *joblog.Emitter, job joblog.Job) bool {
 func (h *hub) detach(w *watched) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	w.viewers--
-	if w.viewers == 0 && !w.ended && h.watched[w.em.Job()] == w {
-		delete(h.watched, w.em.Job())
-		h.shelf.forget(w.em.Job())
-		h.live--
-		h.change()
-		h.poke() // if it was the last job, the poller has something to end
+	if w.viewers--; w.viewers > 0 {
+		return
 	}
+	if h.watched[w.em.Job()] != w {
+		h.shelf.forget(w) // it was dropped while it had viewers
+	} else if !w.ended || w.spent {
+		h.drop(w)
+	}
+}
+
+// drop lets go of a job: its next viewer finds nothing in memory. Those that it
+// has go on. The caller holds mu.
+func (h *hub) drop(w *watched) {
+	if w.ended {
+		w.linger.Stop()
+	} else {
+		h.live--
+	}
+	delete(h.watched, w.em.Job())
+	h.shelf.forget(w)
+	h.change()
+	h.poke() // if it was the last job, the poller has something to end
 }
 
 // complete ends a job's emitter.
@@ -115,12 +175,10 @@ func (h *hub) complete(w *watched, state string, pos joblog.Cursor) {
 func (h *hub) forget(w *watched) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.watched[w.em.Job()] == w {
-		delete(h.watched, w.em.Job())
-		h.shelf.forget(w.em.Job())
-		h.change()
-		h.poke()
+	if h.watched[w.em.Job()] == w && w.viewers == 0 {
+		h.drop(w)
 	}
+	w.spent = true // else those who still read it go on, and are looked after
 }
 
 // rewind ends all emitters: the store went back in time.
@@ -143,15 +201,8 @@ func (h *hub) restart(w *watched) {
 
 // anew ends an emitter whose viewers are to begin anew. The caller holds mu.
 func (h *hub) anew(w *watched) {
-	if w.ended {
-		w.linger.Stop()
-	} else {
-		h.live--
-	}
 	w.em.Rewind()
-	delete(h.watched, w.em.Job())
-	h.shelf.forget(w.em.Job())
-	h.change()
+	h.drop(w)
 }
 
 // demand is what the poller is needed for: to follow jobs, and to let new
