@@ -231,3 +231,29 @@ func TestEndBeforeAPoll(t *testing.T) {
 	s.told(t, "/jobs/job/logs?follow=false", "1", "1", "failed")
 	watching.until("complete")
 }
+
+// TestHeartbeatsHaveIDs follows what does not pass a filter, alone and with
+// others: a heartbeat says how far that is, so that who is cut does not begin
+// where the last row was that did.
+func TestHeartbeatsHaveIDs(t *testing.T) {
+	s := newSite(t, strings.Replace(sqliteStore, "poll_interval", "heartbeat 1s\n poll_interval", 1), both)
+	logged(t, s, "job", 2, "running")
+	var streams []*stream
+	for _, query := range []string{"severity=error", "severity=error", "severity=critical"} {
+		st, _ := s.caughtUp(t, "/jobs/job/logs?"+query, "")
+		streams = append(streams, st)
+	}
+	s.post(t, "job", "line 2", "line 3")
+	for i, st := range streams {
+		if got := st.until("id: "); !strings.HasSuffix(got, "\n:\nid: 4\n") {
+			t.Errorf("stream %d: %q", i, got)
+		}
+		if blank := st.until("\n"); blank != "\n" {
+			t.Errorf("stream %d: after the id %q", i, blank)
+		}
+	}
+	s.put(t, "job", "completed")
+	for _, st := range streams {
+		st.until("complete")
+	}
+}

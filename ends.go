@@ -92,6 +92,9 @@ func (v *viewer) Tick(b []byte, silent time.Duration, full bool) (said []byte, n
 	}
 	if next = v.heartbeat - silent; next <= 0 {
 		next, b = v.heartbeat, v.opts.Format.AppendComment(b, v.comment())
+		if !full {
+			b = v.stream.Remind(b)
+		}
 	}
 	if full {
 		next = min(next, v.stall-silent)

@@ -6,6 +6,7 @@ type Burst struct {
 	next   int64  // number of the frame after it
 	latest Cursor // of its last frame
 	rows   int64  // that passed them
+	over   bool   // its last frame did not
 	chunk  []byte
 	body   []byte // within chunk, unless that is several
 }
@@ -72,7 +73,7 @@ func (e *Emitter) burst(w want) *Burst {
 			return false
 		}
 		b.latest = f.Cursor
-		if opts.wants(f.Rank, f.Millis) {
+		if b.over = !opts.wants(f.Rank, f.Millis); !b.over {
 			b.rows++
 			loose = !f.named()
 			buf = w.format.AppendFrame(buf, f)
@@ -111,7 +112,7 @@ func (s *Stream) Shared(bursts *Bursts) (b *Burst, ok bool) {
 		_, ended := s.em.Ending()
 		return nil, !ended
 	}
-	s.next, s.latest = b.next, b.latest
+	s.next, s.latest, s.over = b.next, b.latest, b.over
 	s.rows += b.rows
 	s.show()
 	return b, true

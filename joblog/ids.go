@@ -46,6 +46,16 @@ func (s *Stream) settle(b []byte) []byte {
 	return b
 }
 
+// Remind appends what the viewer has, if rows have come since its last id that did
+// not pass its filters: it may be silent for long, and then be cut.
+func (s *Stream) Remind(b []byte) []byte {
+	if !s.live || !s.over {
+		return b
+	}
+	s.over = false
+	return s.opts.Format.AppendPosition(b, s.have())
+}
+
 // leave appends what a viewer has who was read a part of the log for in which
 // nothing was for it, so that it does not begin there again.
 func (s *Stream) leave(b []byte) []byte {

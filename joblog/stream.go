@@ -89,6 +89,7 @@ type Stream struct {
 	last    bool      // not live: page is the last one up to target
 	latest  Cursor    // live: of the last frame passed
 	ahead   bool      // live: the viewer may have rows that frames' cursors do not cover
+	over    bool      // live: the last frames did not pass the filters, which no id says
 	rows    int64     // rows pulled
 	since   time.Time // of the first row of the last Pull; zero if it was replayed, or there was none
 	told    bool      // the viewer knows that it has caught up
@@ -350,7 +351,7 @@ func (s *Stream) appendFrame(b []byte, f *Frame) []byte {
 		s.ahead = !c.equal(f.Cursor)
 	}
 	s.latest = c
-	if !s.opts.wants(f.Rank, f.Millis) {
+	if s.over = !s.opts.wants(f.Rank, f.Millis); s.over {
 		return b
 	}
 	if s.since.IsZero() {
