@@ -386,7 +386,7 @@ func (s *Stream) rest(b []byte) ([]byte, State, error) {
 		if s.knows(state) {
 			return b, Ended, nil
 		}
-		return b, Idle, nil
+		return s.settle(b), Idle, nil
 	}
 	if s.opts.Once {
 		return s.settle(b), Ended, nil
