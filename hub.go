@@ -103,7 +103,7 @@ func newHub(key string, driver joblog.Driver) *hub {
 	h.store = driver.Open(h.log)
 	h.health = &health{log: h.log}
 	h.lookup = &lookup{ask: h.inquire, run: h.run}
-	h.checkup = &checkup{ask: h.answers, run: h.run, life: h.life}
+	h.checkup = &checkup{ask: h.answers, well: h.health.well, run: h.run, life: h.life}
 	h.recents = newRecents(h)
 	h.shelf = &shelf{jobs: map[*watched][]*slot{}, run: h.run, bound: defaultHistory, age: defaultCache, read: func(w *watched, after, upTo int64) (joblog.Page, error) {
 		return w.Read(h.life, joblog.Query{Job: w.em.Job(), After: joblog.Cursor{N: after}, UpTo: joblog.Cursor{N: upTo}})
@@ -230,13 +230,19 @@ func (h *hub) judge(ctx, bounded context.Context, err error) error {
 		h.health.note(err)
 		return fmt.Errorf("%w: %w", joblog.ErrUnserved, err)
 	}
-	if h.health.report(err) {
-		h.poke()
-	}
 	if err != nil {
+		h.health.report(err)
 		return fmt.Errorf("%w: %w", errStoreDown, err)
 	}
+	h.answered()
 	return nil
+}
+
+// answered says that the store has answered a call.
+func (h *hub) answered() {
+	if h.health.report(nil) {
+		h.poke()
+	}
 }
 
 // poke makes the poller look now.

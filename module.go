@@ -336,6 +336,7 @@ func (a *App) append(ctx context.Context, store string, b joblog.Batch) ([]int64
 	if err != nil {
 		return nil, err
 	}
+	h.answered()
 	h.meters.Load().ingested.Add(float64(len(ids)))
 	h.hint("")
 	return ids, nil
@@ -357,6 +358,7 @@ func (a *App) SetState(ctx context.Context, store, job, state string) error {
 	if err := s.SetState(ctx, job, state); err != nil {
 		return err
 	}
+	h.answered()
 	h.hint(job)
 	return nil
 }

@@ -24,6 +24,7 @@ const (
 // what was: who comes too early after a failure waits for the next question.
 type checkup struct {
 	ask  func() bool
+	well func() bool  // a call has succeeded since one failed
 	run  func(func()) // starts a goroutine
 	life context.Context
 
@@ -38,14 +39,19 @@ type check struct {
 	up    bool
 }
 
-// up reports whether the store answers. It does not if ctx ends first.
+// up reports whether the store answers. It does not if ctx ends first. A question
+// that was on its way before counts only if it is answered.
 func (c *checkup) up(ctx context.Context) bool {
-	last := c.newest()
-	select {
-	case <-last.done:
-		return last.up
-	case <-ctx.Done():
-		return false
+	for came := time.Now(); ; {
+		last := c.newest()
+		select {
+		case <-last.done:
+			if last.up || !last.began.Before(came) {
+				return last.up
+			}
+		case <-ctx.Done():
+			return false
+		}
 	}
 }
 
@@ -58,7 +64,7 @@ func (c *checkup) newest() *check {
 		switch {
 		case !last.over() || last.up && time.Since(last.began) < upFor:
 			return last
-		case !last.up:
+		case !last.up && !c.well():
 			next.began = later(next.began, last.began.Add(checkEvery))
 		}
 	}
