@@ -2,12 +2,14 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/caddyjobs/caddyjobs/tables"
@@ -120,7 +122,7 @@ func orderly(sequence string, increment int64, cycles bool) error {
 func (l *layout) inspectSequence(ctx context.Context, pool *pgxpool.Pool, t tables.Tables, sequence string) error {
 	var behind bool
 	if err := pool.QueryRow(ctx, l.behind).Scan(&behind); err != nil || !behind {
-		return err
+		return unlessAnswered(ctx, err)
 	}
 	return misfit("%s", named("the sequence {sequence} is behind the ids of its table: it gives out lower ones, which may be taken, or come before those that were read; "+
 		"run: SELECT setval('{sequence}', (SELECT max({id}) FROM {events})), or, if the application makes the ids: ALTER TABLE {events} ALTER {id} DROP DEFAULT", t, "{sequence}", sequence))
@@ -179,10 +181,16 @@ func shared(ctx context.Context, pool *pgxpool.Pool, t tables.Tables) (twice boo
 		return tx.QueryRow(ctx, named(fmt.Sprintf(`SELECT EXISTS (SELECT FROM (SELECT x.{id} AS id FROM {events} x WHERE x.{id} > 0 ORDER BY x.{id} DESC LIMIT %d) e
 			GROUP BY id HAVING count(*) > 1)`, someRows), t)).Scan(&twice)
 	})
-	if is(err, "57014") || is(err, "22") {
-		return false, nil
+	return twice, unlessAnswered(ctx, err)
+}
+
+// unlessAnswered is an error, but for the server's about rows that cannot be read,
+// or not in time: who wants them will meet it, and nobody else is to pay for it.
+func unlessAnswered(ctx context.Context, err error) error {
+	if errors.As(err, new(*pgconn.PgError)) && !lost(ctx, err) {
+		return nil
 	}
-	return twice, err
+	return err
 }
 
 // inspectJobs finds out whether a job has one row.
