@@ -38,7 +38,9 @@ func findRows(t *testing.T, f Fixture) {
 	f.SetJob(t, "job", "running")
 	f.SetJob(t, "other", "running")
 	texts := []joblog.Event{
-		{Message: "plain", Time: 1_700_000_000_123}, {Message: ""}, {Message: "日本語 \x1b[31m", Severity: "error", Time: 1_700_000_000},
+		{Message: "plain", Time: 1_700_000_000_123},
+		{Message: ""},
+		{Message: "日本語 \x1b[31m", Severity: "error", Time: 1_700_000_000},
 		{Message: strings.Repeat("é", 100_000), Time: 5},
 	}
 	ids := f.Insert(t, "job", texts...)

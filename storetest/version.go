@@ -25,7 +25,7 @@ func versionChanges(t *testing.T, f Fixture) {
 	version := func() string { return lookUp(t, f.Store, "job")["job"].Version }
 	seen := map[string]bool{version(): true}
 	if seen[""] {
-		t.Skip("the store does not tell")
+		return // the store does not tell
 	}
 	steps := []func(){
 		func() { f.SetJob(t, "job", "paused") },
@@ -55,7 +55,7 @@ func versionChanges(t *testing.T, f Fixture) {
 // versionOthers asks for a job in several ways.
 func versionOthers(t *testing.T, f Fixture) {
 	if f.SetOwner == nil {
-		t.Skip("the store's jobs have no owners")
+		return // its jobs have no owners
 	}
 	f.owned(t, "job", "her")
 	any, hers := joblog.Ask{ID: "job", AnyOwner: true}, joblog.Ask{ID: "job", Owner: "her"}
@@ -68,7 +68,7 @@ func versionOthers(t *testing.T, f Fixture) {
 // versionLong changes what is long.
 func versionLong(t *testing.T, f Fixture) {
 	if f.SetOwner == nil {
-		t.Skip("the store's jobs have no owners")
+		return // its jobs have no owners
 	}
 	f.owned(t, "job", strings.Repeat("x", 10_000))
 	before := lookUp(t, f.Store, "job")["job"].Version
