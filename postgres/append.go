@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -102,30 +101,12 @@ func (l *layout) insertAll(ctx context.Context, tx pgx.Tx, job string, events []
 		if e.Time == 0 {
 			times[i] = now
 		}
-		times[i] /= unit
 	}
-	rows, err := tx.Query(ctx, l.insert, job, messages, severities, times)
+	rows, err := tx.Query(ctx, l.insert, job, messages, severities, times, unit)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[int64])
-}
-
-// unit is what times in milliseconds are divided by to be like the newest
-// row's.
-func (l *layout) unit(ctx context.Context, tx pgx.Tx) (int64, error) {
-	if strings.HasPrefix(l.timeType, "timestamp") {
-		return 1, nil
-	}
-	if l.timeType == "int4" {
-		return 1000, nil
-	}
-	var newest *int64
-	err := tx.QueryRow(ctx, l.lastTime).Scan(&newest)
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && (newest == nil || joblog.Millis(*newest) == *newest) {
-		return 1, nil
-	}
-	return 1000, err
 }
 
 // recall returns the ids that a key's batch was given, nil if the key is new;

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -32,19 +33,32 @@ func (l *layout) findRows(ctx context.Context, pool *pgxpool.Pool, rows []joblog
 			asked, jobs, ids = append(asked, r), append(jobs, job), append(ids, r.ID)
 		}
 	}
+	found := map[joblog.Row]joblog.Event{}
+	sift := sifter{statements: math.MaxInt} // none is left out
+	sift.try = func(from, to int) (int, error) {
+		return to - from, l.findSome(ctx, pool, asked[from:to], jobs[from:to], ids[from:to], found)
+	}
+	sift.pass = func(at int, _ error) error { // it is there
+		found[asked[at]] = joblog.Event{ID: ids[at], Job: asked[at].Job, Truncated: true, Unreadable: true}
+		return nil
+	}
+	_, err := sift.sift(len(asked))
+	return found, err
+}
+
+func (l *layout) findSome(ctx context.Context, pool *pgxpool.Pool, asked []joblog.Row, jobs []string, ids []int64, found map[joblog.Row]joblog.Event) error {
 	result, err := pool.Query(ctx, l.find, jobs, ids)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	found := map[joblog.Row]joblog.Event{}
 	var nth int
-	e, scan := l.scanner()
-	_, err = pgx.ForEachRow(result, append([]any{&nth, &e.ID}, scan...), func() error {
+	e, columns := scanner()
+	_, err = pgx.ForEachRow(result, append([]any{&nth, &e.ID}, columns...), func() error {
 		r := asked[nth-1]
-		found[r] = e.event(r.Job, l.max)
+		found[r] = l.event(e, r.Job)
 		return nil
 	})
-	return found, err
+	return err
 }
 
 var _ joblog.Finder = (*Store)(nil)

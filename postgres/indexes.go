@@ -23,17 +23,18 @@ const findIndexes = `WITH RECURSIVE r(oid) AS (SELECT $1::oid UNION SELECT i.inh
 		LEFT JOIN pg_attribute b ON b.attrelid = i.indrelid AND b.attnum = i.indkey[1]
 		WHERE m.amname = 'btree' AND i.indisvalid AND i.indpred IS NULL)
 	SELECT coalesce(bool_and(EXISTS (SELECT FROM x WHERE indrelid = t.oid AND first = $2)), true),
-		coalesce(bool_and(EXISTS (SELECT FROM x WHERE indrelid = t.oid AND first = $3 AND then_id AND plain)), true)
+		coalesce(bool_and(EXISTS (SELECT FROM x WHERE indrelid = t.oid AND first = $3 AND then_id AND plain)), true),
+		coalesce(bool_and(EXISTS (SELECT FROM x WHERE indrelid = t.oid AND first = $3)), true)
 	FROM r JOIN pg_class t USING (oid) WHERE t.relkind = 'r'`
 
 // inspectIndexes finds out whether ticks and backlogs can go by an index. A
 // view's are left to whoever made it.
 func (l *layout) inspectIndexes(ctx context.Context, pool *pgxpool.Pool, t tables.Tables, events *relation) error {
 	if events.kind != "r" && events.kind != "p" {
+		l.byID, l.indexed = true, true
 		return nil
 	}
-	var byID bool
-	if err := pool.QueryRow(ctx, findIndexes, events.oid, t.Events.ID, t.Events.Job).Scan(&byID, &l.byJob); err != nil {
+	if err := pool.QueryRow(ctx, findIndexes, events.oid, t.Events.ID, t.Events.Job).Scan(&l.byID, &l.byJob, &l.indexed); err != nil {
 		return fmt.Errorf("inspecting the indexes: %w", err)
 	}
 	l.parted = events.kind == "p"
@@ -41,7 +42,7 @@ func (l *layout) inspectIndexes(ctx context.Context, pool *pgxpool.Pool, t table
 	if l.parted {
 		create = "CREATE INDEX ON {events} " // there is no other for partitioned tables
 	}
-	if !byID {
+	if !l.byID {
 		l.warnings = append(l.warnings, named("every tick may read the whole table without an index that begins with {id}; make it by: "+create+"({id})", t))
 	}
 	if !l.byJob {

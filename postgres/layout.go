@@ -25,11 +25,13 @@ const settleUnborn = 60 * time.Second
 // makes the ids, and the SQL that follows from it.
 type layout struct {
 	*statements
-	jobType   string        // of the events' column of the job
-	jobsType  string        // of the jobs' id
-	stateType string        // likewise, quoted
-	severity  string        // type of the column, quoted
-	timeType  string        // likewise
+	jobType   string // of the events' column of the job
+	jobsType  string // of the jobs' id
+	stateType string // likewise, quoted
+	severity  string // type of the column, quoted
+	clock     clock
+	bytes     bool          // messages are bytes, which need not be text
+	stored    bool          // messages are in a table: to look at one cannot fail
 	single    bool          // a job has one row
 	defaulted bool          // the database gives out ids
 	counted   bool          // all ids, one by one, are the sequence's, which may be read
@@ -37,7 +39,9 @@ type layout struct {
 	heap      bool          // it is a table, and its rows tell their transactions
 	placed    bool          // the jobs are a table, and its rows tell their places
 	version   string        // what differs between a job's row and another one, as SQL
+	byID      bool          // it has an index by id; taken for granted of views
 	byJob     bool          // it has an index by job and id
+	indexed   bool          // it has an index by job, and maybe something else; taken for granted of views
 	parted    bool          // it has partitions
 	relations []uint32      // tables whose locks writers hold
 	blind     bool          // we may not see who holds locks
@@ -56,6 +60,7 @@ type column struct {
 	name, typ  string // domains are replaced by what they are of
 	full       string // as SQL has it, with its schema where that is needed
 	enum, free bool   // free: we may read it
+	worked     bool   // it is worked out when it is read
 }
 
 // relation is a table or view.
@@ -90,6 +95,9 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, d *Driver) (*layout, error
 	if err := l.inspectIndexes(ctx, pool, d.Tables, events); err != nil {
 		return nil, err
 	}
+	if err := l.inspectUnseen(ctx, pool, d.Tables); err != nil {
+		return nil, fmt.Errorf("looking for ids that are not seen: %w", err)
+	}
 	if err := l.inspectJobs(ctx, pool, d.Tables, jobs); err != nil {
 		return nil, fmt.Errorf("inspecting the jobs' ids: %w", err)
 	}
@@ -100,7 +108,7 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, d *Driver) (*layout, error
 }
 
 const findRelation = `SELECT c.oid, c.relkind::text, c.relhassubclass, coalesce(pg_relation_size(c.oid), 0) / 8192, a.attname, coalesce(b.typname, t.typname), coalesce(b.typtype, t.typtype) = 'e',
-	has_column_privilege(c.oid, a.attnum, 'SELECT'),
+	has_column_privilege(c.oid, a.attnum, 'SELECT'), c.relkind NOT IN ('r', 'p') OR a.attgenerated = 'v',
 	format_type(a.atttypid, NULL), has_table_privilege(c.oid, 'SELECT')
 	FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 	JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type b ON b.oid = t.typbasetype
@@ -117,7 +125,7 @@ func find(ctx context.Context, pool *pgxpool.Pool, name string) (*relation, erro
 		return nil, err
 	}
 	var c column
-	_, err = pgx.ForEachRow(rows, []any{&r.oid, &r.kind, &r.heirs, &r.pages, &c.name, &c.typ, &c.enum, &c.free, &c.full, &r.whole}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&r.oid, &r.kind, &r.heirs, &r.pages, &c.name, &c.typ, &c.enum, &c.free, &c.worked, &c.full, &r.whole}, func() error {
 		r.columns[c.name] = c
 		return nil
 	})
@@ -168,7 +176,7 @@ func (l *layout) check(t tables.Tables, events, jobs *relation) error {
 	}
 	l.jobType, l.jobsType = events.columns[e.Job].typ, jobs.columns[j.ID].typ
 	l.stateType, l.severity = jobs.columns[j.State].full, events.columns[e.Severity].full
-	l.timeType = events.columns[e.Time].typ
+	l.clock, l.bytes, l.stored = clock{events.columns[e.Time].typ}, events.columns[e.Message].typ == "bytea", !events.columns[e.Message].worked
 	return l.compare(t)
 }
 

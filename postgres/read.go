@@ -3,12 +3,10 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
@@ -18,16 +16,11 @@ import (
 func (s *Store) Jobs(ctx context.Context, asks []joblog.Ask) (jobs map[joblog.Ask]joblog.Job, err error) {
 	err = s.lookUp(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
 		jobs = map[joblog.Ask]joblog.Job{}
-		err := l.findJobs(ctx, pool, asks, jobs)
-		if !is(err, untranslatable) {
-			return err
+		err := l.findJobs(ctx, pool, l.jobs, asks, jobs)
+		if faulty(err) {
+			return s.siftJobs(ctx, pool, l, asks, jobs)
 		}
-		for i := range asks { // the others are not to pay for an id, or an owner, that no job can have
-			if err := l.findJobs(ctx, pool, asks[i:i+1], jobs); err != nil && !is(err, untranslatable) {
-				return err
-			}
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("looking up jobs: %w", err)
@@ -39,8 +32,28 @@ func (s *Store) Jobs(ctx context.Context, asks []joblog.Ask) (jobs map[joblog.As
 // encoding lacks.
 const untranslatable = "22P05"
 
+// siftJobs is findJobs where that fails for one of the asks: others are not to pay
+// for an id, or an owner, that no job can have, or for a job that cannot be read.
+// One whose state alone cannot be read has none.
+func (s *Store) siftJobs(ctx context.Context, pool *pgxpool.Pool, l *layout, asks []joblog.Ask, jobs map[joblog.Ask]joblog.Job) error {
+	sift := sifter{statements: math.MaxInt} // none is left out
+	sift.try = func(from, to int) (int, error) { return to - from, l.findJobs(ctx, pool, l.jobs, asks[from:to], jobs) }
+	sift.pass = func(at int, why error) error {
+		if is(why, untranslatable) {
+			return nil
+		}
+		s.unreadable(s.cfg.Jobs.Table, asks[at].ID, why)
+		if err := l.findJobs(ctx, pool, l.stateless, asks[at:at+1], jobs); !faulty(err) {
+			return err
+		}
+		return nil
+	}
+	_, err := sift.sift(len(asks))
+	return err
+}
+
 // findJobs puts jobs into a map, by what they were asked for.
-func (l *layout) findJobs(ctx context.Context, pool *pgxpool.Pool, asks []joblog.Ask, jobs map[joblog.Ask]joblog.Job) error {
+func (l *layout) findJobs(ctx context.Context, pool *pgxpool.Pool, statement string, asks []joblog.Ask, jobs map[joblog.Ask]joblog.Job) error {
 	asked := map[joblog.Ask][]joblog.Ask{} // by how the database writes them
 	for _, ask := range asks {
 		if c, ok := l.canonicalAsk(ask); ok {
@@ -51,7 +64,7 @@ func (l *layout) findJobs(ctx context.Context, pool *pgxpool.Pool, asks []joblog
 		return nil
 	}
 	list, ids, owners := columnsOf(asked)
-	rows, err := pool.Query(ctx, l.jobs, ids, owners)
+	rows, err := pool.Query(ctx, statement, ids, owners)
 	if err != nil {
 		return err
 	}
@@ -64,7 +77,7 @@ func (l *layout) findJobs(ctx context.Context, pool *pgxpool.Pool, asks []joblog
 		}
 		job.State = ""
 		if state != nil {
-			job.State = *state
+			job.State = word(*state)
 		}
 		job.Terminal = slices.Contains(l.terminal, job.State)
 		for _, ask := range asked[list[nth-1]] {
@@ -106,94 +119,6 @@ func keys[V any](m map[string]V) []string {
 	return list
 }
 
-// rangesAPage is how many ranges of ids one query looks through.
-const rangesAPage = 64
-
-// Read returns one page of a job's log.
-func (s *Store) Read(ctx context.Context, q joblog.Query) (page joblog.Page, err error) {
-	err = s.ask(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
-		page, err = l.readPage(ctx, pool, q)
-		return err
-	})
-	if err != nil {
-		return joblog.Page{}, fmt.Errorf("reading a log: %w", err)
-	}
-	return page, nil
-}
-
-// readPage looks through the ids that are wanted, some ranges at a time, until
-// it has found a row: a page without rows would be the last one.
-func (l *layout) readPage(ctx context.Context, pool *pgxpool.Pool, q joblog.Query) (page joblog.Page, err error) {
-	job, ok := canonical(l.jobType, q.Job)
-	if !ok {
-		return page, nil
-	}
-	wanted := missing(q.After, q.UpTo)
-	for len(wanted) > 0 && len(page.Events) == 0 && err == nil {
-		var some joblog.Ranges
-		if q.Last {
-			at := max(0, len(wanted)-rangesAPage)
-			wanted, some = wanted[:at], wanted[at:]
-		} else {
-			at := min(len(wanted), rangesAPage)
-			some, wanted = wanted[:at], wanted[at:]
-		}
-		page, err = l.readRanges(ctx, pool, q, job, some)
-	}
-	page.More = page.More || len(wanted) > 0
-	return page, err
-}
-
-// readRanges reads a page, of rows in some ranges. Whether bytes will end it is
-// guessed from the page before, of whatever log.
-func (l *layout) readRanges(ctx context.Context, pool *pgxpool.Pool, q joblog.Query, job string, wanted joblog.Ranges) (joblog.Page, error) {
-	page, full, err := l.readRows(ctx, pool, q, job, wanted, l.bulky.Load())
-	if err == nil && full && len(page.Events) == 0 { // the first one is large
-		page, full, err = l.readRows(ctx, pool, q, job, wanted, true)
-	}
-	if err == nil {
-		l.bulky.Store(full)
-	}
-	return page, err
-}
-
-// readRows reads a page by one statement. full is true if bytes ended it.
-func (l *layout) readRows(ctx context.Context, pool *pgxpool.Pool, q joblog.Query, job string, wanted joblog.Ranges, bulky bool) (page joblog.Page, full bool, err error) {
-	limit := q.Limit
-	if limit < 1 || limit > joblog.PageRows {
-		limit = joblog.PageRows
-	}
-	args := []any{job, wanted[0].Lo, wanted[0].Hi, limit + 1}
-	if len(wanted) > 1 {
-		args[1], args[2] = split(wanted)
-	}
-	rows, err := pool.Query(ctx, l.page[pageKind{q.Last, len(wanted) > 1, bulky}], args...)
-	if err != nil {
-		return page, false, err
-	}
-	page.Events = make([]joblog.Event, 0, limit)
-	var kept bool
-	size := 0
-	e, scan := l.scanner()
-	_, err = pgx.ForEachRow(rows, append([]any{&e.ID, &kept}, scan...), func() error {
-		if full = full || !kept; full || len(page.Events) == limit {
-			page.More = true
-			return nil
-		}
-		event := e.event(q.Job, l.max)
-		if size += event.Size(); size > joblog.PageBytes && len(page.Events) > 0 {
-			page.More, full = true, true
-			return nil
-		}
-		page.Events = append(page.Events, event)
-		return nil
-	})
-	if q.Last {
-		slices.Reverse(page.Events)
-	}
-	return page, full, err
-}
-
 // missing is what upTo covers and after does not, as ranges of ids.
 func missing(after, upTo joblog.Cursor) joblog.Ranges {
 	lacking := after.Holes
@@ -225,38 +150,6 @@ func split(r joblog.Ranges) (lows, highs []int64) {
 		lows[i], highs[i] = r[i].Lo, r[i].Hi
 	}
 	return lows, highs
-}
-
-// row is a row as it is scanned.
-type row struct {
-	ID           int64
-	message, sev pgtype.Text
-	cut          bool
-	time         pgtype.Int8
-}
-
-func (l *layout) scanner() (*row, []any) {
-	r := new(row)
-	return r, []any{&r.message, &r.cut, &r.sev, &r.time}
-}
-
-func (r *row) event(job string, most int) joblog.Event {
-	e := joblog.Event{ID: r.ID, Job: job, Message: r.message.String, Severity: r.sev.String, Time: r.time.Int64, Truncated: r.cut}
-	if r.cut {
-		e.Message = trim(e.Message, most)
-	}
-	return e
-}
-
-// trim cuts a text to at most so many bytes, between two characters.
-func trim(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	for most > 0 && !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return strings.Clone(s[:most])
 }
 
 // Newest is the highest id ever given out, as far as the database tells. A

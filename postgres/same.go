@@ -29,6 +29,8 @@ var errNotSame = errors.New("the events' name stands for another table than befo
 type mark struct {
 	id, digest int64
 	seen       int64 // the look that found it, or a later one than of those before
+	whole      bool  // the row was watched
+	unread     bool  // the row cannot be read, and has no digest
 }
 
 // identity is what a tail knows of the database that it follows.
@@ -147,27 +149,25 @@ const (
 // recognise looks at the rows that were seen last: what they are now, in their
 // order.
 func (i *identity) recognise(ctx context.Context, pool *pgxpool.Pool, l *layout) ([]likeness, error) {
-	ids := make([]int64, len(i.marks))
-	for at, m := range i.marks {
-		ids[at] = m.id
+	var ids, whole []int64
+	for _, m := range i.marks {
+		if ids = append(ids, m.id); m.whole {
+			whole = append(whole, m.id)
+		}
 	}
-	rows, err := pool.Query(ctx, l.marks, ids)
-	if err != nil {
-		return nil, err
-	}
-	found, err := collectMarks(rows)
+	found, err := l.markRows(ctx, pool, ids, whole)
 	if err != nil {
 		return nil, fmt.Errorf("looking whether the newest rows are there: %w", err)
 	}
-	digests := map[int64]int64{}
+	there := map[int64]mark{}
 	for _, m := range found {
-		digests[m.id] = m.digest
+		there[m.id] = m
 	}
 	now := make([]likeness, len(i.marks))
 	for at, m := range i.marks {
-		if digest, there := digests[m.id]; there && digest == m.digest {
+		if n, ok := there[m.id]; ok && (n.digest == m.digest || n.unread || m.unread) {
 			now[at] = same
-		} else if there {
+		} else if ok {
 			now[at] = another
 		}
 	}
@@ -202,11 +202,28 @@ func (i *identity) lost(now []likeness, deleted bool) error {
 	return nil
 }
 
-func collectMarks(rows pgx.Rows) (marks []mark, err error) {
-	var m mark
-	_, err = pgx.ForEachRow(rows, []any{&m.id, &m.digest}, func() error {
-		marks = append(marks, m)
+// markRows are the marks of rows that are there.
+func (l *layout) markRows(ctx context.Context, pool *pgxpool.Pool, ids, whole []int64) (marks []mark, err error) {
+	sift := sifter{statements: siftStatements}
+	sift.try = func(from, to int) (int, error) {
+		rows, err := pool.Query(ctx, l.marks, ids[from:to], whole)
+		if err != nil {
+			return 0, err
+		}
+		some, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (m mark, err error) {
+			err = r.Scan(&m.id, &m.digest)
+			m.whole = slices.Contains(whole, m.id)
+			return m, err
+		})
+		if err == nil {
+			marks = append(marks, some...)
+		}
+		return to - from, err
+	}
+	sift.pass = func(at int, _ error) error {
+		marks = append(marks, mark{id: ids[at], unread: true})
 		return nil
-	})
+	}
+	_, err = sift.sift(len(ids))
 	return marks, err
 }

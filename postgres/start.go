@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,18 +25,23 @@ const (
 )
 
 func (t *tail) start(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
-	var marks []mark
+	var ids []int64
 	k, err := l.look(ctx, pool, func(b *pgx.Batch) {
 		b.Queue(l.last).Query(func(rows pgx.Rows) (err error) {
-			marks, err = collectMarks(rows)
+			ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
 			return err
 		})
 	})
 	if err != nil {
 		return err
 	}
-	if len(marks) > 0 {
-		t.n = marks[len(marks)-1].id
+	slices.Reverse(ids)
+	if len(ids) > 0 {
+		t.n = ids[len(ids)-1]
+	}
+	marks, err := l.markRows(ctx, pool, ids, ids)
+	if err != nil {
+		return err
 	}
 	if err := k.askStats(ctx, pool); err != nil {
 		return err
@@ -165,7 +171,7 @@ func (u *unsettled) count(ctx context.Context, pool *pgxpool.Pool, l *layout, jo
 		})
 		return err
 	})
-	late := is(err, "57014")
+	late := is(err, "57014") || faulty(err) // or nobody can tell whose they are
 	if err != nil && !late {
 		return fmt.Errorf("counting old rows: %w", err)
 	}

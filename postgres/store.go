@@ -53,6 +53,7 @@ type Store struct {
 	closed bool
 
 	turns turns
+	told  told // of rows that cannot be read
 
 	// shared is set once a pooler is found to share sessions between clients:
 	// nothing of ours may stay in one.

@@ -24,10 +24,11 @@ type tail struct {
 	position  joblog.Cursor // n and holes
 	ends      ends
 	places    places
-	moved     bool       // the last tick did not find all rows of jobs where they were
-	unsettled *unsettled // nil if all is known of the rows before the tail began
-	ticks     int64      // number of the tick under way
-	stalled   bool       // there are too many holes to go on
+	moved     bool                 // the last tick did not find all rows of jobs where they were
+	unsettled *unsettled           // nil if all is known of the rows before the tail began
+	ticks     int64                // number of the tick under way
+	stalled   bool                 // there are too many holes to go on
+	sick      map[string]time.Time // when the states of jobs could not be read
 
 	// as of the last tick
 	identity identity

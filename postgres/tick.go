@@ -34,7 +34,7 @@ type found struct {
 // read makes the two statements of a tick, the second after the first.
 func (t *tail) read(ctx context.Context, pool *pgxpool.Pool, l *layout, w joblog.Watch, probed []int) (*found, error) {
 	f := &found{states: map[string]string{}, places: places{}}
-	ids, staying := t.ends.asked(w), []string(nil)
+	ids, staying := t.readable(t.ends.asked(w)), []string(nil)
 	if !l.placed {
 		clear(t.places) // they were, before the layout was read again
 	}
@@ -61,6 +61,9 @@ func (t *tail) read(ctx context.Context, pool *pgxpool.Pool, l *layout, w joblog
 	batch.Queue(l.tail[kind], args...).Query(func(rows pgx.Rows) error { return f.scan(rows, l, w.Jobs) })
 	f.locks = l.queueLocks(batch)
 	err := pool.SendBatch(ctx, batch).Close()
+	if faulty(err) {
+		return t.sift(ctx, pool, l, w, probed)
+	}
 	if t.stalled {
 		f.n, f.cut = 0, true
 	}
@@ -109,13 +112,13 @@ func (f *found) scan(rows pgx.Rows, l *layout, jobs map[string]struct{}) error {
 	var fill, watched bool
 	var job *string
 	var cut, fills, news, prev int64
-	e, columns := l.scanner()
+	e, columns := scanner()
 	to := append([]any{&kind, &e.ID, &fill, &watched, &job}, append(columns, &prev, &cut, &fills, &news)...)
 	_, err := pgx.ForEachRow(rows, to, func() error {
 		switch kind {
 		case "state":
 			if watched {
-				f.states[*job] = e.message.String
+				f.states[*job] = word(e.sev.String)
 				return nil
 			}
 			return f.place(*job, e.sev, prev)
@@ -123,7 +126,7 @@ func (f *found) scan(rows pgx.Rows, l *layout, jobs map[string]struct{}) error {
 			f.parts = append(f.parts, part{rows: cut, digest: prev})
 			return nil
 		case "mark":
-			f.marks = append(f.marks, mark{id: e.ID, digest: prev})
+			f.marks = append(f.marks, mark{id: e.ID, digest: prev, whole: watched})
 			return nil
 		case "sum":
 			f.n = e.ID
@@ -138,7 +141,7 @@ func (f *found) scan(rows pgx.Rows, l *layout, jobs map[string]struct{}) error {
 		}
 		if watched && job != nil {
 			if _, ok := jobs[*job]; ok {
-				f.events = append(f.events, e.event(*job, l.max))
+				f.events = append(f.events, l.event(e, *job))
 			}
 		}
 		return nil
