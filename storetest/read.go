@@ -25,6 +25,7 @@ var readTests = []test{
 	{"newest by bytes", readLastBytes},
 	{"cursors", readCursors},
 	{"many holes", readManyHoles},
+	{"long words", readWords},
 	{"strange ids", readStrange},
 }
 
@@ -297,5 +298,38 @@ func readStrange(t *testing.T, f Fixture) {
 				t.Errorf("got %+v", page)
 			}
 		})
+	}
+}
+
+// readWords has severities and a state of a megabyte. What is read of them has a
+// bound.
+func readWords(t *testing.T, f Fixture) {
+	const n = 20
+	f.SetJob(t, "job", strings.Repeat("日本", 1<<17))
+	watch := follow(t, f.Store, "job")
+	rows := messages(n)
+	for i := range rows {
+		rows[i].Severity = strings.Repeat(string([]rune{'a', 'é', '日', '🎈'}[i%4]), 1<<18)
+	}
+	f.Insert(t, "job", rows...)
+	tick := watch.tick()
+	page := read(t, f.Store, joblog.Query{Job: "job", UpTo: everything})
+	for what, events := range map[string][]joblog.Event{"a tick": tick.Events, "a page": page.Events} {
+		if len(events) != n {
+			t.Errorf("%s has %d rows, want %d", what, len(events), n)
+		}
+		for i, e := range events {
+			checkWord(t, e.Severity, rows[i].Severity)
+		}
+	}
+	job := askFor(t, f.Store, joblog.Ask{ID: "job", AnyOwner: true})[joblog.Ask{ID: "job", AnyOwner: true}]
+	checkWord(t, job.State, strings.Repeat("日本", 1<<17))
+}
+
+// checkWord fails unless a word is the beginning of another one, as long as may be.
+func checkWord(t *testing.T, word, full string) {
+	t.Helper()
+	if n := len(word); n > joblog.WordBytes || n <= joblog.WordBytes-utf8.UTFMax || !strings.HasPrefix(full, word) || !utf8.ValidString(word) {
+		t.Errorf("of a word of %d bytes there are %d: %.20q", len(full), n, word)
 	}
 }
