@@ -227,15 +227,17 @@ func stop(w http.ResponseWriter) {
 }
 
 // first appends to b the first that is to be sent. The head of a response to
-// a client that was told the end depends on whether there is anything.
+// a client that was told the end depends on whether there is a row. Ids alone may
+// come before that; if there are many it is not waited for.
 func (v *viewer) first(ctx context.Context, b []byte) ([]byte, joblog.State, error) {
 	defer func() { metrics.events.Add(v.stream.Rows()) }()
+	const many = 256 // bytes
 	for head := len(b); ; {
 		var state joblog.State
 		var err error
 		b, state, err = v.take(ctx, b)
 		v.note(err)
-		if len(b) > head || state != joblog.More || err != nil {
+		if v.stream.Rows() > 0 || len(b) > head+many || state != joblog.More || err != nil {
 			return b, state, err
 		}
 	}

@@ -84,7 +84,7 @@ func (e *Emitter) burst(w want) *Burst {
 		return nil
 	}
 	if loose {
-		buf = w.format.AppendPosition(buf, b.latest)
+		buf = w.format.AppendPosition(buf, b.latest, 0)
 	}
 	b.next = next
 	if len(buf) > ChunkRoom {

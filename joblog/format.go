@@ -62,12 +62,13 @@ func (f Format) AppendEnd(b []byte, state string, c Cursor) []byte {
 	return b
 }
 
-// AppendPosition appends an id alone: the client has c. No page sees an event.
-func (f Format) AppendPosition(b []byte, c Cursor) []byte {
+// AppendPosition appends an id alone: the client has c, and was told an end if m is
+// not 0. No page sees an event.
+func (f Format) AppendPosition(b []byte, c Cursor, m Mark) []byte {
 	if f != SSE {
 		return b
 	}
-	return append(appendID(b, c, 0), '\n')
+	return append(appendID(b, c, m), '\n')
 }
 
 // AppendState appends the named event state: where the job is.

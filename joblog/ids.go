@@ -41,7 +41,7 @@ func (d *ids) note(f *Frame) {
 func (s *Stream) settle(b []byte) []byte {
 	if s.ids.owed > 0 {
 		s.ids.owed = 0
-		return s.opts.Format.AppendPosition(b, s.have())
+		return s.opts.Format.AppendPosition(b, s.have(), 0)
 	}
 	return b
 }
@@ -53,7 +53,7 @@ func (s *Stream) Remind(b []byte) []byte {
 		return b
 	}
 	s.over = false
-	return s.opts.Format.AppendPosition(b, s.have())
+	return s.opts.Format.AppendPosition(b, s.have(), 0)
 }
 
 // leave appends what a viewer has who was read a part of the log for in which
@@ -62,5 +62,9 @@ func (s *Stream) leave(b []byte) []byte {
 	if len(s.trail.at.Holes) > 1 {
 		return b // it may be long
 	}
-	return s.opts.Format.AppendPosition(b, s.trail.at)
+	var told Mark
+	if s.rows == 0 {
+		told = s.opts.Told // nothing has come after that end
+	}
+	return s.opts.Format.AppendPosition(b, s.trail.at, told)
 }

@@ -127,3 +127,33 @@ func TestPassedSheet(t *testing.T) {
 		t.Errorf("at last it goes to %d, more %t", s.Through, s.More)
 	}
 }
+
+// TestToldPassed has viewers who were told the end, and for whom nothing came
+// after it: that rows were passed over makes no difference, and their ids go on to
+// say that they were told.
+func TestToldPassed(t *testing.T) {
+	for _, c := range []struct {
+		match int64
+		state string
+		knew  bool
+	}{{101, "completed", true}, {55, "completed", false}, {101, "failed", false}} {
+		em := NewEmitter("a")
+		em.Open(Cursor{N: 100})
+		em.Complete(c.state, Cursor{N: 100})
+		s := NewStream(&sparse{match: c.match}, em, Options{Tail: -1, Rank: RankError, After: Cursor{N: 5}, Told: MarkOf("completed")})
+		defer s.Close()
+		var b []byte
+		for state := More; state != Ended; {
+			var err error
+			if b, state, err = s.Pull(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s.Knew() != c.knew || strings.Contains(string(b), "complete") == c.knew {
+			t.Errorf("%+v: knew %t, got %q", c, s.Knew(), b)
+		}
+		if first, _, _ := strings.Cut(string(b), "\n"); first != "id: 15_"+string(MarkOf("completed").Append(nil)[1:]) {
+			t.Errorf("%+v: the first id is %q", c, first)
+		}
+	}
+}

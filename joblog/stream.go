@@ -93,7 +93,6 @@ type Stream struct {
 	rows    int64     // rows pulled
 	since   time.Time // of the first row of the last Pull; zero if it was replayed, or there was none
 	told    bool      // the viewer knows that it has caught up
-	begun   bool      // something was pulled
 	knew    bool      // the viewer had all, the end included
 
 	// For others to look at, as of the last Pull: rows, and next, -1 while the
@@ -178,24 +177,20 @@ func (s *Stream) Wake() <-chan struct{} { return s.em.Wait(s.next) }
 // Pull appends what comes next to b, at least a frame and about a chunk at
 // most. If it fails, b has what came before the failure and Pull may be called
 // again.
-func (s *Stream) Pull(ctx context.Context, b []byte) (_ []byte, state State, err error) {
+func (s *Stream) Pull(ctx context.Context, b []byte) ([]byte, State, error) {
 	defer s.show()
 	s.since = time.Time{}
 	if end, ok := s.em.Ending(); ok && end.Rewound {
 		return b, Rewound, nil
 	}
-	before := len(b)
-	if s.live {
-		b, state, err = s.pullRing(b)
-	} else {
-		b, state, err = s.pullPage(ctx, b)
+	if !s.live {
+		return s.pullPage(ctx, b)
 	}
-	s.begun = s.begun || len(b) > before
-	return b, state, err
+	return s.pullRing(b)
 }
 
 // Knew reports, after a Pull that returned Ended, that the viewer had shown that
-// it has all that it wants of the log, and was told this end: nothing was pulled.
+// it has all that it wants of the log, and was told this end: no row was pulled.
 func (s *Stream) Knew() bool { return s.knew }
 
 func (s *Stream) pullPage(ctx context.Context, b []byte) ([]byte, State, error) {
@@ -401,7 +396,7 @@ func (s *Stream) rest(b []byte) ([]byte, State, error) {
 
 // knows reports whether the viewer has shown that it has all, this end included.
 func (s *Stream) knows(end string) bool {
-	s.knew = !s.begun && !s.told && s.opts.Told == MarkOf(end)
+	s.knew = s.rows == 0 && !s.told && s.opts.Told == MarkOf(end)
 	return s.knew
 }
 
