@@ -112,8 +112,14 @@ func TestChosenAddress(t *testing.T) {
 		servers, jobs, body string
 		warns               int
 	}{
-		{trust, limited, both, 1}, {unix, limited, both, 1}, {trust, "jobs {", "jobs_ingest {\n rate 5\n}\n" + both, 1}, {trust, limited, both + "jobs_logs\n", 1},
-		{trust + strict, limited, both, 0}, {trust + other, limited, both, 0}, {"", limited, both, 0}, {trust, "jobs {", both, 0},
+		{trust, limited, both, 1},
+		{unix, limited, both, 1},
+		{trust, "jobs {", "jobs_ingest {\n rate 5\n}\n" + both, 1},
+		{trust, limited, both + "jobs_logs\n", 1},
+		{trust + strict, limited, both, 0},
+		{trust + other, limited, both, 0},
+		{"", limited, both, 0},
+		{trust, "jobs {", both, 0},
 	} {
 		log := filepath.Join(t.TempDir(), "log")
 		options := "log {\n output file " + unrolled(log) + "\n}\nservers {\n" + c.servers + "}\n" + strings.Replace(sqliteStore, "jobs {", c.jobs, 1)

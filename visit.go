@@ -105,7 +105,7 @@ func (v *visit) ends() bool {
 	late := time.AfterFunc(lingering, v.cutReading)
 	defer late.Stop()
 	n, err := v.r.Body.Read(make([]byte, 1))
-	return n == 0 && err == io.EOF //nolint:errorlint // it is what a Reader returns
+	return n == 0 && err == io.EOF
 }
 
 // hurry bounds what the server does about a body that nobody has read, which is to

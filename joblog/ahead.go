@@ -1,6 +1,9 @@
 package joblog
 
-import "context"
+import (
+	"cmp"
+	"context"
+)
 
 // reading is a page that is being read while the one before it is sent: the
 // store and the connection then work at once.
@@ -57,3 +60,18 @@ func (s *Stream) Close() {
 		s.coming = nil
 	}
 }
+
+// Drop forgets what was read and not pulled, which is then read again: a
+// client that is slow to take it costs no memory.
+func (s *Stream) Drop() {
+	s.Close()
+	s.pass()
+	s.trail.shrink()
+	s.sheet, s.scratch, s.leg, s.short = nil, nil, leg{}, leg{}
+	if len(s.page) > 0 {
+		s.page, s.passed, s.last = nil, 0, false
+	}
+}
+
+// unit is about how many bytes a Pull appends.
+func (s *Stream) unit() int { return cmp.Or(s.opts.Unit, chunk) }

@@ -1,7 +1,6 @@
 package joblog
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -154,21 +153,6 @@ func (s *Stream) Emitter() *Emitter { return s.em }
 // Live reports whether the stream has caught up with the emitter, and has not
 // fallen behind its ring since. While it is, Pull does not block.
 func (s *Stream) Live() bool { return s.live }
-
-// Drop forgets what was read and not pulled, which is then read again: a
-// client that is slow to take it costs no memory.
-func (s *Stream) Drop() {
-	s.Close()
-	s.pass()
-	s.trail.shrink()
-	s.sheet, s.scratch, s.leg, s.short = nil, nil, leg{}, leg{}
-	if len(s.page) > 0 {
-		s.page, s.passed, s.last = nil, 0, false
-	}
-}
-
-// unit is about how many bytes a Pull appends.
-func (s *Stream) unit() int { return cmp.Or(s.opts.Unit, chunk) }
 
 // Wake returns a channel that is closed when there is something to pull, after
 // a Pull that returned Idle.
