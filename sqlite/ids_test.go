@@ -66,6 +66,23 @@ func TestIDs(t *testing.T) {
 	}
 }
 
+// TestIDTwice has a view that gets a second row with an id when it is open.
+func TestIDTwice(t *testing.T) {
+	a := newApp(t, filepath.Join(t.TempDir(), "app.db"), strings.NewReplacer("TABLE vibe_events", "TABLE below", "ON vibe_events", "ON below").Replace(appSchema)+
+		"; CREATE TABLE old AS SELECT * FROM below; CREATE VIEW vibe_events AS SELECT * FROM below UNION ALL SELECT * FROM old")
+	s := opened(t, a.path)
+	tail, err := s.Tail(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.setJob(t, "job", "running")
+	a.exec(t, "INSERT INTO below VALUES (1, 'job', 'a', NULL, 1); INSERT INTO old VALUES (1, 'job', 'b', NULL, 1)")
+	_, err = tail.Next(t.Context(), joblog.Watch{Jobs: map[string]struct{}{"job": {}}})
+	says(t, err, "two rows have the id 1")
+	_, err = s.Read(t.Context(), joblog.Query{Job: "job", UpTo: everything})
+	says(t, err, "two rows have the id 1")
+}
+
 // TestIDsComeAgain has the newest row, which was seen, replaced by others that are
 // given its id, between two ticks.
 func TestIDsComeAgain(t *testing.T) {

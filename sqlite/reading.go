@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
 )
@@ -66,6 +67,9 @@ func filterOf(q joblog.Query) ([]any, error) {
 	args := []any{nil, 0, nil}
 	if q.Rank > joblog.RankTrace {
 		words, listed := q.Rank.Words()
+		for _, word := range words { // the one letter that is like another beyond ASCII, for which SQLite has no case
+			words = append(words, strings.ReplaceAll(word, "i", "İ"))
+		}
 		b, err := json.Marshal(words)
 		if err != nil {
 			return nil, err

@@ -121,7 +121,6 @@ func newStatements(t tables.Tables, maxMessage int, l *layout) *statements {
 		down:          newPageStatements(row, whole, " DESC", l),
 	}
 	for _, q := range s.all() {
-		*q = strings.ReplaceAll(*q, "{word}", word)
 		*q = named(*q, t, "{sequence}", `'`+strings.ReplaceAll(l.auto, `'`, `''`)+`'`, "{by}", tables.Quote(l.index), "{version}", l.version)
 	}
 	return s
@@ -167,12 +166,10 @@ func newPageStatements(row, whole, order string, l *layout) pageStatements {
 // filter leaves out rows that do not pass one; of which that is not certain, they
 // stay. Words are looked up in a list (?5, NULL for all) of those that are wanted,
 // or if ?6 is 0 of those that are not, and times begin with ?7 (NULL for all).
-const filter = ` AND (?5 IS NULL OR (({word} IN (SELECT value FROM json_each(?5))) IS TRUE) = ?6 OR {word} GLOB '*[^ -~]*')
+const filter = ` AND (?5 IS NULL OR typeof({severity}) = 'blob' OR
+		coalesce(CASE WHEN octet_length({severity}) <= 32 THEN {severity} COLLATE NOCASE IN (SELECT value FROM json_each(?5)) END, 0) = ?6)
 	AND (?7 IS NULL OR CASE typeof({time}) WHEN 'null' THEN 0 WHEN 'integer' THEN {time} >= 100000000000000
 		OR {time} >= ?7 OR {time} < 100000000000 AND {time} * 1000 >= ?7 ELSE 1 END)`
-
-// word is a severity that may be one of those in common use.
-const word = `CASE WHEN octet_length({severity}) <= 32 THEN lower(CAST({severity} AS TEXT)) END`
 
 // timeColumn is the time, if it can be one.
 var timeColumn = fmt.Sprintf("CASE WHEN typeof({time}) = 'integer' OR octet_length({time}) <= %d THEN {time} END", longestTime)
