@@ -141,8 +141,10 @@ func testNames(t *testing.T, a *app, n tables.Tables) {
 // come to.
 func testEachStatement(t *testing.T, s *Store) {
 	err := s.use(t.Context(), func(ctx context.Context, pool *pgxpool.Pool, l *layout) error {
-		all := []string{l.jobs, l.locks, l.last, l.marks, l.recent, l.newest, l.gaps, l.fence, l.count, l.hasJob, l.setState, l.insert, l.lastTime,
-			l.stateless, l.within[false], l.within[true], l.rows, l.whose, l.bare, l.states, l.newestOf, l.timesOf}
+		all := []string{
+			l.jobs, l.locks, l.last, l.marks, l.recent, l.newest, l.gaps, l.fence, l.count, l.hasJob, l.setState, l.insert, l.lastTime,
+			l.stateless, l.within[false], l.within[true], l.rows, l.whose, l.bare, l.states, l.newestOf, l.timesOf,
+		}
 		for _, sql := range l.page {
 			all = append(all, sql)
 		}
