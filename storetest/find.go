@@ -46,8 +46,15 @@ func findRows(t *testing.T, f Fixture) {
 	ids := f.Insert(t, "job", texts...)
 	others := f.Insert(t, "other", messages(1)...)
 	rows := []joblog.Row{
-		{Job: "other", ID: ids[0]}, {Job: "job", ID: others[0]}, {Job: "unknown", ID: ids[0]}, {Job: "", ID: ids[0]}, {Job: "x\x00", ID: ids[0]},
-		{Job: "job", ID: 0}, {Job: "job", ID: -1}, {Job: "job", ID: others[0] + 1}, {Job: "job", ID: 1<<63 - 1},
+		{Job: "other", ID: ids[0]},
+		{Job: "job", ID: others[0]},
+		{Job: "unknown", ID: ids[0]},
+		{Job: "", ID: ids[0]},
+		{Job: "x\x00", ID: ids[0]},
+		{Job: "job", ID: 0},
+		{Job: "job", ID: -1},
+		{Job: "job", ID: others[0] + 1},
+		{Job: "job", ID: 1<<63 - 1},
 	}
 	for _, id := range ids {
 		rows = append(rows, joblog.Row{Job: "job", ID: id}, joblog.Row{Job: "job", ID: id})
