@@ -3,6 +3,7 @@ package caddyjobs
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 type panicky struct {
 	*table
 	job   string
-	times *int // of its tail
+	times *atomic.Int64 // of its tail
 }
 
 func (s panicky) Read(ctx context.Context, q joblog.Query) (joblog.Page, error) {
@@ -43,8 +44,8 @@ type panickyTail struct {
 }
 
 func (t panickyTail) Next(ctx context.Context, w joblog.Watch) (joblog.Tick, error) {
-	if *t.s.times > 0 {
-		*t.s.times--
+	if t.s.times.Load() > 0 {
+		t.s.times.Add(-1)
 		panic("in the tail")
 	}
 	return t.Tail.Next(ctx, w)
@@ -56,7 +57,7 @@ func TestStorePanics(t *testing.T) {
 	inHub(t, func(t *testing.T, s *table, h *hub) {
 		s.write("a")
 		s.write("b")
-		times := 0
+		var times atomic.Int64
 		h.store = panicky{s, "a", &times}
 		seat := watchJob(t, h, "b")
 		if _, err := h.Read(t.Context(), joblog.Query{Job: "a", UpTo: h.Position()}); !errors.Is(err, errPanic) || !errors.Is(err, joblog.ErrUnserved) {
@@ -71,13 +72,13 @@ func TestStorePanics(t *testing.T) {
 		if _, _, err := h.lookup.job(t.Context(), joblog.Ask{ID: "b", AnyOwner: true}); err != nil || !h.health.well() {
 			t.Errorf("after all that: %v", err)
 		}
-		times = 3
+		times.Store(3)
 		s.write("b")
 		for seat.em.Next() == 0 {
 			elapse(time.Second)
 		}
-		if times != 0 {
-			t.Errorf("the tail has %d panics left", times)
+		if n := times.Load(); n != 0 {
+			t.Errorf("the tail has %d panics left", n)
 		}
 		h.detach(seat)
 	})
