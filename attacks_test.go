@@ -10,12 +10,35 @@ import (
 
 // TestAttacksAreTested looks for the tests that the README names beside attacks.
 func TestAttacksAreTested(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
+	t.Parallel()
+	_, section, _ := strings.Cut(document(t, "README.md"), "\n### Attacks\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	namesTests(t, section)
+}
+
+// TestFaultsAreTested looks for the tests that docs/faults.md names beside faults.
+func TestFaultsAreTested(t *testing.T) {
+	t.Parallel()
+	for i, section := range strings.Split(document(t, "docs/faults.md"), "\n## ") {
+		if i > 0 { // the first one is the introduction
+			namesTests(t, section)
+		}
+	}
+}
+
+func document(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, _ := strings.Cut(string(readme), "\n### Attacks\n")
-	section, _, _ = strings.Cut(section, "\n## ")
+	return string(text)
+}
+
+// namesTests checks that each row of a section's table names tests, in its third
+// column, and that they exist.
+func namesTests(t *testing.T, section string) {
+	t.Helper()
 	rows := regexp.MustCompile("(?m)^\\| (.+) \\| (.+) \\| (`.+`) \\|$").FindAllStringSubmatch(section, -1)
 	if all := strings.Count(section, "\n| "); len(rows) == 0 || len(rows) != all-1 { // the head is one
 		t.Fatalf("%d of %d rows of the table name tests", len(rows), all)

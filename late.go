@@ -78,10 +78,11 @@ func (p *poller) conclude(asked []string, tick *joblog.Tick) {
 // end takes a terminal state that the tick has found, and all rows that were
 // visible with it: it is told if it was seen long enough before the tick began.
 func (p *poller) end(w *watched, state string, pos joblog.Cursor) {
-	after, told := p.hub.tunables.Load().after, false
+	after := p.hub.tunables.Load().after
+	told := after <= 0
 	if w.concludes(state) {
 		told = !p.started.Before(w.concluding.seen.Add(after))
-	} else if told = after <= 0; !told {
+	} else if !told {
 		p.asks.await(w, state)
 	}
 	if told {
