@@ -157,3 +157,63 @@ func TestToldPassed(t *testing.T) {
 		}
 	}
 }
+
+// riddled is a log of one row whose position has many holes, and whose pages look
+// through few of the ranges between them.
+type riddled struct {
+	position Cursor
+	row      int64
+	reads    int
+}
+
+func (h *riddled) Position() Cursor { return h.position }
+
+func (h *riddled) Read(_ context.Context, q Query) (page Page, err error) {
+	const ranges = 4
+	h.reads++
+	from, looked := int64(0), 0
+	for id := int64(1); id <= q.UpTo.N; id++ {
+		if q.After.Covers(id) || !q.UpTo.Covers(id) {
+			from = 0
+			continue
+		}
+		if from == 0 {
+			if from = id; looked == ranges {
+				page.More = true
+				return page, nil
+			}
+			looked++
+		}
+		if page.Passed = id; id == h.row {
+			page.Events = append(page.Events, Event{ID: id, Job: "a"})
+		}
+	}
+	page.Passed = 0
+	return page, nil
+}
+
+// TestPassedHoles goes on where a page ended that found nothing, though no row
+// keeps the holes about it apart.
+func TestPassedHoles(t *testing.T) {
+	var position Cursor
+	for id := int64(10); id < 1000; id += 10 {
+		position.Holes = append(position.Holes, Range{id, id + 4})
+	}
+	position.N = 1000
+	for name, after := range map[string]Cursor{
+		"new": {}, "with a hole": {N: 990, Holes: Ranges{{15, 900}}}, "with the same": position.Clip(500),
+	} {
+		em, src := NewEmitter("a"), &riddled{position: position, row: 899}
+		em.Open(position)
+		s := NewStream(src, em, Options{Tail: -1, After: after})
+		defer s.Close()
+		for state := More; state != Idle; {
+			if _, state, _ = s.Pull(t.Context(), nil); src.reads > 100 {
+				t.Fatalf("%s: it does not go on from %v", name, s.trail.at)
+			}
+		}
+		if s.Rows() != 1 {
+			t.Errorf("%s: %d rows", name, s.Rows())
+		}
+	}
+}

@@ -139,6 +139,20 @@ func (p *Page) through() int64 {
 	return p.Passed
 }
 
+// ids are where a page's rows are, ascending, and where it ends.
+func (p *Page) ids() []int64 {
+	ids := make([]int64, 0, len(p.Events)+1)
+	for i := range p.Events {
+		ids = append(ids, p.Events[i].ID)
+	}
+	if p.Passed > 0 {
+		// The reader stands there next. As with a row, holes below and above it are
+		// not joined: a cursor could not say so.
+		ids = append(ids, p.Passed)
+	}
+	return ids
+}
+
 // Tail follows a whole store. It is used by one goroutine at a time.
 type Tail interface {
 	// Position is where the tail stands: a cursor for all jobs at once.

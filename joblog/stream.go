@@ -249,11 +249,7 @@ func (s *Stream) readPage(ctx context.Context) error {
 		return err
 	}
 	s.page, s.passed, s.last = page.Events, page.Passed, !page.More
-	ids := make([]int64, len(page.Events))
-	for i := range ids {
-		ids[i] = page.Events[i].ID
-	}
-	s.leg = s.trail.reach(s.target, ids)
+	s.leg = s.trail.reach(s.target, page.ids())
 	s.short = s.leg.short(0) // they are made one at a time
 	return nil
 }

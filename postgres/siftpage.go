@@ -15,6 +15,7 @@ func (p *paging) sift(ctx context.Context, some joblog.Ranges) error {
 	if err != nil {
 		return err
 	}
+	room := p.limit - len(p.page.Events)
 	events, done, err := p.store.siftRows(ctx, p.pool, p.layout, ids, []string{p.job})
 	if err != nil {
 		return err
@@ -25,7 +26,7 @@ func (p *paging) sift(ctx context.Context, some joblog.Ranges) error {
 			return nil
 		}
 	}
-	if done < len(ids) {
+	if done < len(ids) || done > room { // rows may be gone meanwhile, and others follow
 		p.page.More, p.page.Passed = true, ids[done-1]
 	}
 	return nil
