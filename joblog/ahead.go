@@ -38,7 +38,7 @@ func (s *Stream) query(after Cursor) Query {
 func (s *Stream) nextPage(ctx context.Context) (Page, error) {
 	r := s.coming
 	if r == nil {
-		return s.src.Read(ctx, s.query(s.trail.at))
+		return s.src.Read(ctx, s.query(s.looked.from))
 	}
 	select {
 	case <-r.done:
@@ -67,7 +67,7 @@ func (s *Stream) Drop() {
 	s.Close()
 	s.pass()
 	s.trail.shrink()
-	s.sheet, s.scratch, s.leg, s.short = nil, nil, leg{}, leg{}
+	s.sheet, s.scratch, s.leg, s.short, s.looked.to = nil, nil, leg{}, leg{}, Cursor{}
 	if len(s.page) > 0 {
 		s.page, s.passed, s.last = nil, 0, false
 	}

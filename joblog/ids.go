@@ -59,12 +59,12 @@ func (s *Stream) Remind(b []byte) []byte {
 // leave appends what a viewer has who was read a part of the log for in which
 // nothing was for it, so that it does not begin there again.
 func (s *Stream) leave(b []byte) []byte {
-	if len(s.trail.at.Holes) > 1 {
+	if len(s.looked.from.Holes) > 1 {
 		return b // it may be long
 	}
 	var told Mark
 	if s.rows == 0 {
 		told = s.opts.Told // nothing has come after that end
 	}
-	return s.opts.Format.AppendPosition(b, s.trail.at, told)
+	return s.opts.Format.AppendPosition(b, s.looked.from, told)
 }

@@ -217,3 +217,67 @@ func TestPassedHoles(t *testing.T) {
 		}
 	}
 }
+
+// woven is a store of which every other id is yet to be seen, and of which each
+// page looks at ten of the others. Few rows are of the job.
+type woven struct {
+	rows  []int64
+	reads int
+}
+
+func (s *woven) Position() Cursor {
+	c := Cursor{N: 1001}
+	for id := int64(2); id < c.N; id += 2 {
+		c.Holes = c.Holes.Add(id)
+	}
+	return c
+}
+
+func (s *woven) Read(_ context.Context, q Query) (page Page, err error) {
+	s.reads++
+	looked := 0
+	for id := int64(1); id <= q.UpTo.N; id++ {
+		if q.After.Covers(id) || !q.UpTo.Covers(id) {
+			continue
+		}
+		if looked == 10 {
+			page.More = true
+			return page, nil
+		}
+		if looked++; slices.Contains(s.rows, id) {
+			page.Events = append(page.Events, Event{ID: id, Job: "a"})
+		}
+		page.Passed = id
+	}
+	page.Passed = 0
+	return page, nil
+}
+
+// TestPassedWoven replays a log beside many holes, by pages that end between them:
+// each is looked through once, though the ids of the rows between have fewer holes.
+func TestPassedWoven(t *testing.T) {
+	for _, rows := range [][]int64{nil, {1}, {999}, {1, 501, 1001}} {
+		for _, after := range []Cursor{{}, {N: 700, Holes: Ranges{{2, 650}}}} {
+			em, src := NewEmitter("a"), &woven{rows: rows}
+			em.Open(src.Position())
+			s := NewStream(src, em, Options{Tail: -1, After: after})
+			defer s.Close()
+			var b []byte
+			for state := More; state != Idle && src.reads < 1000; {
+				var err error
+				if b, state, err = s.Pull(t.Context(), b); err != nil {
+					t.Fatal(err)
+				}
+			}
+			wanted := 0
+			for _, id := range rows {
+				if !after.Covers(id) {
+					wanted++
+				}
+			}
+			if n := strings.Count(string(b), `"event_id"`); n != wanted || src.reads > 52 {
+				t.Errorf("rows %v after %s: %d came, want %d, by %d reads", rows, after, n, wanted, src.reads)
+			}
+		}
+	}
+}

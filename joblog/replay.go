@@ -26,12 +26,12 @@ func (s *Stream) settled() int64 {
 // them alone: the store leaves out the others.
 func (s *Stream) shares() bool {
 	_, able := s.src.(Sharer)
-	return able && s.opts.Tail < 0 && s.opts.Rank <= RankInfo && len(s.page) == 0 && !s.last && len(s.trail.at.Holes) == 0 && s.trail.at.N < s.settled()
+	return able && s.opts.Tail < 0 && s.opts.Rank <= RankInfo && len(s.page) == 0 && !s.last && len(s.looked.from.Holes) == 0 && s.looked.from.N < s.settled()
 }
 
 // pullSheet appends rows of the sheet that the viewer is in.
 func (s *Stream) pullSheet(ctx context.Context, b []byte) ([]byte, State, error) {
-	at, upTo := s.trail.at.N, s.settled()
+	at, upTo := s.looked.from.N, s.settled()
 	if s.sheet == nil || at >= s.sheet.Through {
 		s.Close() // a page that is read ahead is in the sheet, too
 		sheet, err := s.src.(Sharer).Sheet(ctx, s.em.job, at, upTo)
@@ -53,7 +53,7 @@ func (s *Stream) pullSheet(ctx context.Context, b []byte) ([]byte, State, error)
 		at = min(s.sheet.Through, upTo)
 	}
 	// Whatever is below is delivered and not remembered, so nothing is merged there.
-	s.trail = trail{at: Cursor{N: at}, known: at}
+	s.trail, s.looked.from = trail{at: Cursor{N: at}, known: at}, Cursor{N: at}
 	if at == s.target.N {
 		s.last = true
 	} else if len(b) == before && at == s.sheet.Through {

@@ -80,6 +80,7 @@ type Stream struct {
 	ids     ids       // of its rows
 	leg     leg       // not live: of page
 	short   leg       // not live: leg, for ids
+	looked  leg       // not live: what page was looked through for; from is where the next one begins
 	last    bool      // not live: page is the last one up to target
 	latest  Cursor    // live: of the last frame passed
 	ahead   bool      // live: the viewer may have rows that frames' cursors do not cover
@@ -110,7 +111,7 @@ func (s *Stream) replay(c Cursor) {
 	// appended to the emitter after now, so its number is next or above.
 	s.next = s.em.Next()
 	s.target = s.src.Position()
-	s.trail = trail{at: c, known: c.N}
+	s.trail, s.looked = trail{at: c, known: c.N}, leg{from: c}
 	s.live, s.last, s.page, s.passed, s.row = false, false, nil, 0, 0
 }
 
@@ -181,7 +182,7 @@ func (s *Stream) pullPage(ctx context.Context, b []byte) ([]byte, State, error) 
 			return b, More, fmt.Errorf("reading the log: %w", err)
 		}
 	} else if p := (Page{Events: s.page, Passed: s.passed}); len(s.page) > 0 && !s.last && s.coming == nil {
-		s.readAhead(ctx, s.leg.after(p.through())) // the client has taken a part of it
+		s.readAhead(ctx, s.looked.after(p.through())) // the client has taken a part of it
 	}
 	before := len(b)
 	for len(s.page) > 0 && len(b) < before+s.unit() {
@@ -201,13 +202,14 @@ func (s *Stream) pullPage(ctx context.Context, b []byte) ([]byte, State, error) 
 }
 
 // pass notes in the trail what of the page was pulled: a cursor for each of its
-// rows would take as long as there are holes.
+// rows would take as long as there are holes. Where the trail joins holes it
+// covers less than was looked through, which would be looked through again.
 func (s *Stream) pass() {
 	if len(s.page) == 0 {
 		s.row, s.passed = max(s.row, s.passed), 0
 	}
 	if s.row > 0 {
-		s.trail.at, s.row = s.leg.after(s.row), 0
+		s.trail.at, s.looked.from, s.row = s.leg.after(s.row), s.looked.after(s.row), 0
 	}
 }
 
@@ -215,7 +217,7 @@ func (s *Stream) pass() {
 func (s *Stream) arrive() {
 	s.trail.arrive(s.target)
 	s.trail.own = nil
-	s.leg, s.short, s.target = leg{}, leg{}, Cursor{}
+	s.leg, s.short, s.looked, s.target = leg{}, leg{}, leg{}, Cursor{}
 	s.live, s.sheet, s.page, s.scratch, s.latest, s.ahead = true, nil, nil, nil, s.trail.at, true
 }
 
@@ -241,7 +243,7 @@ func (s *Stream) readPage(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.trail = trail{at: start, known: start.N}
+		s.trail, s.looked.from = trail{at: start, known: start.N}, start
 		s.opts.Tail = -1
 	}
 	page, err := s.nextPage(ctx)
@@ -249,7 +251,7 @@ func (s *Stream) readPage(ctx context.Context) error {
 		return err
 	}
 	s.page, s.passed, s.last = page.Events, page.Passed, !page.More
-	s.leg = s.trail.reach(s.target, page.ids())
+	s.leg, s.looked.to = s.trail.reach(s.target, page.ids()), s.looked.from.Union(s.target)
 	s.short = s.leg.short(0) // they are made one at a time
 	return nil
 }
