@@ -15,26 +15,45 @@ type counts struct {
 	ends                             int // beside other jobs' writers
 	again                            int // rows that came twice after an id near its bound
 	late                             int // rows that were committed after the ends of their jobs
+	stateFirst, tooLate              int // ends whose rows came after the state, and too long after it
+	edited, deleted                  int // rows
+	remade, deserted                 int // jobs that were deleted, and those whose streams were waited for
+	cuts, unheard                    int // viewers that left at the last rows, and at the end
+	holed, holes                     int // viewers that resumed with 100 holes or more, and the most
+	calls                            int // that had to succeed after connections had been cut
 	faults                           map[string]int
 	cursors                          map[string][]int // lengths, by kind of seed
 }
 
-func (c *counts) add(s *scenario, want map[string]map[int64]string, watching []*viewer) {
+// add adds to one of the counts.
+func (c *counts) add(to *int, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*to += n
+}
+
+// sum adds what a seed came to.
+func (c *counts) sum(s *scenario, want map[string]table, watching []*viewer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seeds++
 	for _, j := range s.jobs {
 		c.rows += len(want[j.name])
-		c.late += len(want[j.name]) - j.rows
+		c.late += max(0, len(want[j.name])-j.rows) // some are deleted later
 	}
 	if c.cursors == nil {
 		c.cursors = map[string][]int{}
 	}
 	for _, v := range watching {
 		c.deliveries += len(v.got)
-		c.resumes += v.resumes
-		c.again += v.again
-		c.cursors[s.kind()] = append(c.cursors[s.kind()], v.cursors...)
+		c.resumes += v.tally.resumes
+		c.again += v.tally.again
+		c.cuts += v.tally.cuts
+		c.unheard += v.tally.unheard
+		if c.holes = max(c.holes, v.tally.holes); v.tally.holes >= 100 {
+			c.holed++
+		}
+		c.cursors[s.kind()] = append(c.cursors[s.kind()], v.tally.cursors...)
 	}
 }
 
@@ -47,13 +66,6 @@ func (c *counts) fault(kind string) {
 	c.faults[kind]++
 }
 
-// end counts an end beside other jobs' writers.
-func (c *counts) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ends++
-}
-
 func (c *counts) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -64,8 +76,11 @@ func (c *counts) String() string {
 	for _, kind := range slices.Sorted(maps.Keys(c.cursors)) {
 		fmt.Fprintf(&cursors, "\n\tids of %s: %s", kind, lengths(c.cursors[kind]))
 	}
-	return fmt.Sprintf("%d seeds, %d rows, %d deliveries, %d resumes, %d ends beside writers, %d rows later than ends, %d rows again after an id near its bound%s%s",
-		c.seeds, c.rows, c.deliveries, c.resumes, c.ends, c.late, c.again, &faults, &cursors)
+	return fmt.Sprintf(`%d seeds, %d rows, %d deliveries, %d resumes, %d ends beside writers, %d rows later than ends, %d rows again after an id near its bound
+	%d ends before the last rows, %d of them too long; %d rows edited, %d deleted; %d jobs deleted, of which %d waited for their streams
+	viewers left %d times at the last rows, and %d times as if not told the end; %d resumed with 100 holes or more, at most %d; %d calls after cuts%s%s`,
+		c.seeds, c.rows, c.deliveries, c.resumes, c.ends, c.late, c.again, c.stateFirst, c.tooLate, c.edited, c.deleted, c.remade, c.deserted,
+		c.cuts, c.unheard, c.holed, c.holes, c.calls, &faults, &cursors)
 }
 
 // lengths says how some lengths are distributed.

@@ -6,13 +6,25 @@
 //
 // A seed plays on one of the grounds: a table whose server is killed now and
 // then, one of Postgres 14 whose writers do not wait for their commits to be
-// durable, a partitioned one, one whose sessions keep ids, and a view. Some
+// durable, a partitioned one, one whose sessions keep ids, a view, a calm one
+// where only idle sessions are ended, and a file of SQLite. Some
 // jobs end while other jobs are written to: their state comes in the
-// transaction of their last rows, after all other transactions that wrote to
+// transaction of their last rows, or after it, or before it where the store is
+// told to wait; after all other transactions that wrote to
 // them or, in early seeds, beside some that have rows under way. The rings of
 // the nodes are tiny, so that viewers fall behind them all the time; and at
 // times all viewers leave, so that the nodes start to follow the table anew
-// beside transactions under way.
+// beside transactions under way. In woven seeds a long transaction takes every
+// other id, and viewers resume with hundreds of holes.
+//
+// Rows are edited and deleted, and jobs are deleted, for good or to be made
+// again, but where the server is killed: what was deleted looks like what was lost. A viewer may have what was in the table when it came, or less than the
+// cache's age before; of a job that was made again, only the new life. It need not
+// have what is deleted.
+//
+// Some viewers leave right at the last rows, or when they have got the end, as
+// if they had not. Each must be told the end until its id shows that it was; then
+// comes 204, and never before. On the calm ground no call may fail.
 //
 // A seed that fails is printed with the command that runs it again:
 //

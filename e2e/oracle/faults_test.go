@@ -1,12 +1,12 @@
 package oracle
 
 import (
+	"context"
+	"database/sql"
 	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // hurt makes some of the faults there are, at some time.
@@ -21,6 +21,15 @@ func (s *scenario) fault(t *testing.T, r *rand.Rand) {
 	node, ground := s.nodes[r.IntN(2)], s.ground
 	var kind string
 	switch n := r.IntN(34); {
+	case s.calm && n < 20:
+		kind = "idle sessions of readers ended"
+		s.alone(&ground.faults, func() {
+			s.terminateIdle(t)
+			s.callAll(t)
+		})
+	case s.file && n < 20:
+		kind = "checkpoint"
+		s.checkpoint(t)
 	case n < 8:
 		kind = "sessions of readers ended"
 		s.terminate(t, "caddyjobs", 100)
@@ -70,8 +79,8 @@ func (s *scenario) alone(thing *sync.Mutex, fault func()) {
 
 // terminate ends at most so many sessions of a name.
 func (s *scenario) terminate(t *testing.T, name string, most int) {
-	err := s.insist(t.Context(), func(conn *pgx.Conn) error {
-		_, err := conn.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+	err := s.insist(t.Context(), func(ctx context.Context, conn *sql.Conn) error {
+		_, err := conn.ExecContext(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 			WHERE application_name = $1 AND pid <> pg_backend_pid() ORDER BY pid LIMIT $2`, name, most)
 		return err
 	})

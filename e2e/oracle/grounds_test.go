@@ -2,10 +2,14 @@ package oracle
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,16 +19,20 @@ import (
 // ground is a database on which seeds play.
 type ground struct {
 	name   string
-	table  string   // where rows are
-	others []string // that they can be inserted into as well
-	kills  bool     // its server is its own, and may be killed
-	late   bool     // writers may not wait for their commits to be durable
-	early  bool     // jobs may end beside transactions with rows of theirs
+	table  string        // where rows are
+	others []string      // that they can be inserted into as well
+	kills  bool          // its server is its own, and may be killed
+	late   bool          // writers may not wait for their commits to be durable
+	early  bool          // jobs may end beside transactions with rows of theirs
+	calm   bool          // its server is its own, only idle sessions are ended, and no call may fail
+	file   bool          // it is one of SQLite
+	after  time.Duration // a state that is seen the store waits for rows; none is relied on if it is 0
 	schema func(script string) string
 	option string // of the store
 
 	server *testdb.Server
 	dsn    string
+	path   string // of the file
 	door   door
 	faults sync.Mutex // one at a time
 }
@@ -53,14 +61,19 @@ func cached(script string) string {
 	return script + `;ALTER TABLE vibe_events ALTER event_id SET CACHE 5`
 }
 
+// long is how long some stores wait for rows after a state.
+const long = time.Second
+
 // torn are the grounds of the oracle. Most seeds play on the first.
 func torn(t *testing.T) []*ground {
 	return []*ground{
 		{name: "table", table: "vibe_events", kills: true, schema: asIs, server: testdb.Start(t, "18")},
-		{name: "old", table: "vibe_events", late: true, early: true, schema: asIs, server: testdb.Shared(t, "14")},
+		{name: "old", table: "vibe_events", late: true, early: true, after: long, schema: asIs, server: testdb.Shared(t, "14")},
 		{name: "parts", table: "vibe_events", others: []string{"leaf0", "leaf1"}, early: true, schema: partitioned, server: testdb.Shared(t, "18")},
 		{name: "cache", table: "vibe_events", early: true, schema: cached, option: "settle 50ms", server: testdb.Shared(t, "18")},
 		{name: "view", table: "vibe_rows", others: []string{"vibe_events"}, schema: viewed, server: testdb.Shared(t, "14")},
+		{name: "calm", table: "vibe_events", calm: true, after: long, schema: asIs, server: testdb.Start(t, "18")},
+		{name: "file", table: "vibe_events", file: true, after: long},
 	}
 }
 
@@ -74,8 +87,12 @@ const extras = `;
 // create makes the database.
 func (g *ground) create(t *testing.T, binary string) {
 	t.Helper()
-	g.dsn = g.server.Database(t)
 	g.door.open()
+	if g.file {
+		g.createFile(t, binary)
+		return
+	}
+	g.dsn = g.server.Database(t)
 	script, err := exec.Command(binary, "jobs", "schema", "postgres").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -93,6 +110,38 @@ func (g *ground) create(t *testing.T, binary string) {
 	if _, err := conn.Exec(t.Context(), text, pgx.QueryExecModeSimpleProtocol); err != nil {
 		t.Fatalf("the schema of %s: %v", g.name, err)
 	}
+}
+
+// createFile makes the database of SQLite.
+func (g *ground) createFile(t *testing.T, binary string) {
+	t.Helper()
+	g.path = filepath.Join(t.TempDir(), "jobs.db")
+	g.dsn = "file:" + g.path + "?_pragma=busy_timeout(10000)&_pragma=synchronous(off)&_txlock=immediate"
+	script, err := exec.Command(binary, "jobs", "schema", "sqlite").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", g.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), string(script)+`; CREATE UNIQUE INDEX messages ON vibe_events (event_message)`); err != nil {
+		t.Fatalf("the schema of %s: %v", g.name, err)
+	}
+}
+
+// store is how a node has the ground.
+func (g *ground) store() string {
+	place := fmt.Sprintf("postgres %s {\n\t\t\tdsn %q", g.name, g.dsn)
+	if g.file {
+		place = fmt.Sprintf("sqlite %s {\n\t\t\tpath %s", g.name, g.path)
+	}
+	jobs := ""
+	if g.after > 0 {
+		jobs = fmt.Sprintf("jobs {\n\t\t\t\tterminal completed failed after %s\n\t\t\t}", g.after)
+	}
+	return fmt.Sprintf("\t\tstore %s\n\t\t\t%s\n\t\t\t%s\n\t\t}\n", place, g.option, jobs)
 }
 
 // door is what viewers come in by. When it is shut, all leave.

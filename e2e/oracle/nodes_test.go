@@ -55,8 +55,10 @@ func newNode(t *testing.T, binary string, grounds []*ground) *node {
 func (n *node) caddyfile(heartbeat int) string {
 	var stores, logs strings.Builder
 	for _, g := range n.grounds {
-		fmt.Fprintf(&stores, "\t\tstore postgres %s {\n\t\t\tdsn %q\n\t\t\t%s\n\t\t}\n", g.name, g.dsn, g.option)
-		fmt.Fprintf(&logs, "\tjobs_logs {\n\t\tstore %s\n\t\tpath /%[1]s/{id}\n\t}\n", g.name)
+		stores.WriteString(g.store())
+		for _, handler := range []string{"jobs_ingest", "jobs_logs"} {
+			fmt.Fprintf(&logs, "\t%s {\n\t\tstore %s\n\t\tpath /%[2]s/{id}\n\t}\n", handler, g.name)
+		}
 	}
 	return fmt.Sprintf(`{
 	admin unix/%s/admin
@@ -65,18 +67,23 @@ func (n *node) caddyfile(heartbeat int) string {
 	jobs {
 %s		heartbeat %ds
 		linger %s
-		history 64KiB
+		history 96KiB
+		cache %s
 	}
 }
 http://localhost:%s {
 	bind 127.0.0.1
 	respond /ping pong
+	jobs_health
 %s}
-`, n.home, &stores, heartbeat, linger, n.port, &logs)
+`, n.home, &stores, heartbeat, linger, age, n.port, &logs)
 }
 
 // linger is how long a node knows of a job that has ended.
 const linger = 200 * time.Millisecond
+
+// age is how long a node may show who comes a row that is edited or deleted.
+const age = 500 * time.Millisecond
 
 // start starts the process, and waits until it serves.
 func (n *node) start(t *testing.T) {

@@ -17,7 +17,7 @@ const patience = 90 * time.Second
 var (
 	seeds   = flag.Int("seeds", 200, "how many seeds to run; 0 for as many as there is time for")
 	seed    = flag.Int64("seed", 0, "the one seed to run")
-	abreast = flag.Int("abreast", 4, "how many seeds to run at a time")
+	abreast = flag.Int("abreast", 6, "how many seeds to run at a time")
 	rounds  = flag.Int("ordinary", 4, "how many rounds of ordinary load to measure")
 )
 
@@ -59,7 +59,10 @@ func TestOrdinaryLoad(t *testing.T) {
 	w := newWorld(t, []*ground{{name: "ordinary", table: "vibe_events", schema: asIs, server: testdb.Shared(t, "18")}})
 	for range *rounds {
 		s := newScenario(w, time.Now().UnixMicro())
-		s.ordinary, s.early, s.length = true, false, 2*time.Second
+		s.ordinary, s.early, s.woven, s.length = true, false, false, 2*time.Second
+		for _, j := range s.jobs {
+			j.course = straight
+		}
 		w.run(t, s)
 	}
 	t.Log(&w.count)

@@ -1,19 +1,14 @@
 package oracle
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
-	"net"
 	"net/http"
-	"slices"
 	"strings"
-	"syscall"
-	"testing"
 	"time"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
@@ -23,31 +18,63 @@ import (
 // and comes back with it, to any node.
 type viewer struct {
 	*scenario
-	name int
-	job  *job
+	name   int
+	job    *job
+	random *rand.Rand
+	least  string // the severity that rows have at least; empty for all
 
-	last     string  // the id
-	loose    []int64 // rows that came since, without one
-	repeats  []int64 // those of the connection before, which come again
-	got      map[int64]string
-	twice    []int64
+	last     string             // the id
+	loose    map[int64]struct{} // rows that came since, without one: they come again after a cut
+	repeats  map[int64]struct{} // those of earlier connections
+	got      map[int64]receipt
+	before   []shown // what it was shown before it began anew
+	end      parting
+	lived    int           // the life of the job of which it has rows
 	came     joblog.Cursor // what its last id says, if that may have been at its bound; else all
-	again    int           // rows that came twice, and which that does not cover
 	problems []string
-	resumes  int
-	cursors  []int
-	ended    bool
+	trail    []string // what came last
+	tally    tally
 }
 
-// client has no timeout: streams are long. Each viewer has its own connections,
-// of which the kernel takes little that nobody reads.
-func newClient() (*http.Client, func()) {
-	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
-		cerr := c.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) })
-		return errors.Join(cerr, err)
-	}}
-	transport := &http.Transport{DisableCompression: true, DialContext: dialer.DialContext}
-	return &http.Client{Transport: transport}, transport.CloseIdleConnections
+// receipt is how a row came.
+type receipt struct {
+	message string
+	at      time.Time // when the viewer had asked
+}
+
+type shown struct {
+	row
+	at time.Time
+}
+
+// parting is what a viewer knows of the end of its log.
+type parting struct {
+	told  bool // it was told, and its id says so
+	life  int  // of the job, that had ended
+	fresh bool // rows have come since
+	cuts  int  // more times that it leaves as if it had not been told, or where the end is near
+	left  bool // for good
+}
+
+// tally is what the viewer has done.
+type tally struct {
+	resumes, cuts, unheard int
+	twice                  []int64
+	again                  int // rows that came twice, and which the id at its bound does not cover
+	cursors                []int
+	holes                  int // the most that it resumed with
+}
+
+func newViewer(s *scenario, name int, j *job) *viewer {
+	v := &viewer{scenario: s, name: name, job: j, random: s.random(1000 + name), got: map[int64]receipt{}}
+	if s.ordinary {
+		return v
+	}
+	v.end.cuts = v.random.IntN(4)
+	if v.random.IntN(5) == 0 {
+		v.least = "info"
+	}
+	return v
 }
 
 // nearBound is the length of ids from which on they may say less than the viewer
@@ -59,13 +86,29 @@ const nearBound = 3500
 // long, by the README.
 const mostLoose = 2 * 4000 / 100
 
+func (v *viewer) complain(format string, args ...any) {
+	v.problems = append(v.problems, fmt.Sprintf(format, args...))
+	if len(v.problems) == 1 {
+		v.problems = append(v.problems, v.trail...)
+	}
+}
+
+// trace notes what the viewer asked for or got, so that a failure can be understood.
+func (v *viewer) trace(format string, args ...any) {
+	const few = 16
+	v.trail = append(v.trail, fmt.Sprintf("%s ", time.Now().Format("05.000"))+fmt.Sprintf(format, args...))
+	if len(v.trail) > few {
+		v.trail = v.trail[1:]
+	}
+}
+
 // watch connects again and again until the log has ended.
-func (v *viewer) watch(ctx context.Context, r *rand.Rand) {
+func (v *viewer) watch(ctx context.Context) {
 	client, closeIdle := newClient()
 	defer closeIdle()
-	pause(v.stop, time.Duration(r.IntN(400))*time.Millisecond)
+	pause(v.stop, time.Duration(v.random.IntN(400))*time.Millisecond)
 	var deadline <-chan time.Time
-	for !v.ended {
+	for !v.end.left {
 		select {
 		case <-v.job.ended:
 			if deadline == nil {
@@ -75,26 +118,26 @@ func (v *viewer) watch(ctx context.Context, r *rand.Rand) {
 		}
 		select {
 		case <-deadline:
-			v.problems = append(v.problems, "the log has no end")
+			v.complain("the log has no end")
 			return
 		case <-ctx.Done():
 			return
 		default:
 		}
-		v.connection(ctx, client, r)
-		pause(ctx, time.Duration(5+r.IntN(30))*time.Millisecond)
+		v.connection(ctx, client)
+		pause(ctx, time.Duration(5+v.random.IntN(30))*time.Millisecond)
 	}
 }
 
 // connection is one request, which the viewer may drop, or not read for a
 // while.
-func (v *viewer) connection(ctx context.Context, client *http.Client, r *rand.Rand) {
+func (v *viewer) connection(ctx context.Context, client *http.Client) {
 	ctx, out := v.door.enter(ctx)
 	defer out()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if r.IntN(3) > 0 { // it drops it, unless the log is about to end
-		drop := time.AfterFunc(time.Duration(r.IntN(400))*time.Millisecond, func() {
+	if v.random.IntN(3) > 0 { // it drops it, unless the log is about to end
+		drop := time.AfterFunc(time.Duration(v.random.IntN(400))*time.Millisecond, func() {
 			select {
 			case <-v.job.ended:
 			default:
@@ -103,137 +146,83 @@ func (v *viewer) connection(ctx context.Context, client *http.Client, r *rand.Ra
 		})
 		defer drop.Stop()
 	}
-	url := fmt.Sprintf("http://localhost:%s/%s/%s", v.nodes[r.IntN(2)].port, v.ground.name, v.job.name)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	req, err := v.request(ctx)
 	if err != nil {
-		v.problems = append(v.problems, err.Error())
+		v.complain("%v", err)
 		return
 	}
-	v.loose, v.repeats = nil, v.loose
-	v.came = joblog.Cursor{N: math.MaxInt64}
-	if v.last != "" {
-		req.Header.Set("Last-Event-ID", v.last)
-		if len(v.last) > nearBound {
-			if v.came, err = joblog.ParseCursor(v.last); err != nil {
-				v.problems = append(v.problems, err.Error())
-			}
-		}
-		v.resumes++
-	}
+	visit := v.job.lives.open()
+	defer v.job.lives.close(visit)
 	resp, err := client.Do(req)
 	if err != nil {
 		return // a node that is down
 	}
 	defer resp.Body.Close()
+	v.trace("%d", resp.StatusCode)
 	switch resp.StatusCode {
 	case http.StatusOK:
-		v.read(ctx, resp, r)
+		(&reader{viewer: v, visit: visit}).read(ctx, resp)
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			v.complain("a stream goes on after %v", patience)
+		}
 	case http.StatusNoContent:
-		v.ended = true
+		v.end.left = true
+		if !v.end.told {
+			v.complain("204 to %q, though it was not told the end", v.last)
+		}
+	case http.StatusNotFound:
+		v.missing(visit)
 	default:
-		v.problems = append(v.problems, "status "+resp.Status)
+		v.complain("status %s", resp.Status)
 	}
 }
 
-// read reads frames. What was cut off before its blank line does not count.
-func (v *viewer) read(ctx context.Context, resp *http.Response, r *rand.Rand) {
-	lines := bufio.NewScanner(resp.Body)
-	lines.Buffer(nil, 1<<20)
-	id, event, data, named := v.last, "", "", false
-	for lines.Scan() {
-		field, value, _ := strings.Cut(lines.Text(), ": ")
-		switch field {
-		case "id":
-			id, named = value, true
-			v.cursors = append(v.cursors, len(value))
-		case "event":
-			event = value
-		case "data":
-			data = value
-		case "":
-			if lines.Text() == "" {
-				if v.last = id; named {
-					v.loose = nil
-				}
-				v.dispatch(event, data, named)
-				event, data, named = "", "", false
-			}
-		}
-		if r.IntN(1000) == 0 { // it does not read for a while
-			pause(ctx, time.Duration(r.IntN(1000))*time.Millisecond)
-		}
+// request asks for what comes after the last id.
+func (v *viewer) request(ctx context.Context) (*http.Request, error) {
+	node := v.random.IntN(2)
+	v.trace("asks node %d after %.60s", node, v.last)
+	url := fmt.Sprintf("http://localhost:%s/%s/%s", v.nodes[node].port, v.ground.name, v.job.name)
+	if v.least != "" {
+		url += "?severity=" + v.least
 	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	v.came, v.repeats = joblog.Cursor{N: math.MaxInt64}, maps.Clone(v.loose)
+	if v.last == "" {
+		return req, nil
+	}
+	req.Header.Set("Last-Event-ID", v.last)
+	v.tally.resumes++
+	v.tally.holes = max(v.tally.holes, strings.Count(v.last, "-")+strings.Count(v.last, "~"))
+	if len(v.last) > nearBound {
+		v.came, _, err = joblog.ParseID(v.last)
+	}
+	return req, err
 }
 
-func (v *viewer) dispatch(event, data string, named bool) {
-	switch event {
-	case "":
-	case "gap":
-		v.problems = append(v.problems, "a gap: "+data)
-		return
+// missing takes that there is no such job. Whoever opens the page again begins
+// anew; scripts may come with the id that they have.
+func (v *viewer) missing(visit *visit) {
+	if !v.job.lives.missed(visit.came) {
+		v.complain("404, though the job is there")
+	}
+	select {
+	case <-v.job.ended:
+		v.end.left = v.job.course == abandoned
 	default:
+	}
+	if v.end.told = false; v.random.IntN(3) > 0 {
 		return
 	}
-	if data == "" {
-		return
-	}
-	var m struct {
-		Log *struct {
-			ID      int64  `json:"event_id"`
-			Job     string `json:"task_id"`
-			Message string `json:"event_message"`
-		} `json:"log"`
-		Type string `json:"type"`
-	}
-	if err := json.Unmarshal([]byte(data), &m); err != nil {
-		v.problems = append(v.problems, fmt.Sprintf("%.100q: %v", data, err))
-		return
-	}
-	if m.Type == "complete" {
-		v.ended = true
-	}
-	if m.Log == nil {
-		return
-	}
-	if _, again := v.got[m.Log.ID]; again && (!v.came.Covers(m.Log.ID) || slices.Contains(v.repeats, m.Log.ID)) {
-		v.again++
-	} else if again {
-		v.twice = append(v.twice, m.Log.ID)
-	}
-	if !named {
-		v.loose = append(v.loose, m.Log.ID)
-	}
-	if len(v.loose) > mostLoose {
-		v.problems = append(v.problems, fmt.Sprintf("row %d has no id, nor has any of the %d before it", m.Log.ID, mostLoose))
-	}
-	if m.Log.Job != v.job.name {
-		v.problems = append(v.problems, "a row of "+m.Log.Job)
-	}
-	v.got[m.Log.ID] = m.Log.Message
+	v.anew("")
 }
 
-// check compares what the viewer has with the table, and reports whether that
-// is the same.
-func (v *viewer) check(t *testing.T, want map[int64]string) bool {
-	t.Helper()
-	var lost, phantom []int64
-	for id, message := range want {
-		if got, ok := v.got[id]; !ok {
-			lost = append(lost, id)
-		} else if got != message {
-			v.problems = append(v.problems, fmt.Sprintf("row %d is %q, want %q", id, got, message))
-		}
+// anew begins anew, as the log is shown from its begin.
+func (v *viewer) anew(last string) {
+	for id, r := range v.got {
+		v.before = append(v.before, shown{row{id, r.message}, r.at})
 	}
-	for id := range v.got {
-		if _, ok := want[id]; !ok {
-			phantom = append(phantom, id)
-		}
-	}
-	slices.Sort(lost)
-	slices.Sort(phantom)
-	same := len(lost)+len(phantom)+len(v.twice)+len(v.problems) == 0
-	if !same {
-		t.Errorf("seed %d, viewer %d of %s: of %d rows lost %v, twice %v, not in the table %v, %q; its last id is %s", v.seed, v.name, v.job.name, len(want), lost, v.twice, phantom, v.problems, v.last)
-	}
-	return same
+	v.last, v.loose, v.repeats, v.got = last, nil, nil, map[int64]receipt{}
 }

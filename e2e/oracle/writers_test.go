@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -64,7 +65,7 @@ func (w *writer) open(ctx context.Context) (*pgx.Conn, error) {
 // rows of a job under way when that ends, if the scenario is of that kind.
 func (w *writer) transaction(ctx context.Context) {
 	long := []func(context.Context) error{w.nested, w.nested, w.burn, w.prepared, w.long}
-	short := []func(context.Context) error{w.single, w.single, w.copied, w.bulk, w.slow, w.update, w.caught, w.twins}
+	short := []func(context.Context) error{w.single, w.single, w.copied, w.bulk, w.slow, w.update, w.caught, w.twins, w.revised}
 	do, n := w.usual, w.random.IntN(len(long)+len(short))
 	switch {
 	case w.ordinary:
@@ -263,6 +264,16 @@ func (w *writer) slow(ctx context.Context) error {
 func (w *writer) update(ctx context.Context) error {
 	_, err := w.conn.Exec(ctx, `UPDATE vibe_events SET event_time = event_time + 1 WHERE event_message LIKE $1`, fmt.Sprintf("%d/%d/%%", w.seed, w.name))
 	return err
+}
+
+// revised edits a row and deletes another.
+func (w *writer) revised(ctx context.Context) error {
+	if w.kills {
+		return w.single(ctx)
+	}
+	return w.attempt(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		return w.revise(ctx, conn, w.mine[w.random.IntN(len(w.mine))], fmt.Sprintf("%d/%d/", w.seed, w.name), 1, w.random)
+	})
 }
 
 // caught is a block of PL/pgSQL whose error is handled: a savepoint that does
