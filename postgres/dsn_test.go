@@ -58,7 +58,11 @@ func TestCrowd(t *testing.T) {
 		for name, do := range map[string]func() error{
 			"a lookup":   func() error { _, err := s.Jobs(crowd, anyones("job")); return err },
 			"the newest": func() error { _, err := s.Newest(crowd); return err },
-			"a state":    func() error { return s.SetState(crowd, "job", "running") },
+			"rows found again": func() error {
+				_, err := s.Find(crowd, []joblog.Row{{Job: "job", ID: f.got[0]}})
+				return err
+			},
+			"a state": func() error { return s.SetState(crowd, "job", "running") },
 			"a row": func() error {
 				_, err := s.Append(crowd, joblog.Batch{Job: "job", Events: []joblog.Event{{Message: "m"}}})
 				return err

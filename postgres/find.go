@@ -12,9 +12,10 @@ import (
 )
 
 // Find looks for rows by one statement. It reads no messages: one that cannot be
-// decoded would hide all the others.
+// decoded would hide all the others. Those who look up jobs wait for it, so it takes
+// a turn of theirs.
 func (s *Store) Find(ctx context.Context, rows []joblog.Row) (found map[joblog.Row]joblog.Event, err error) {
-	err = s.ask(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) (err error) {
+	err = s.lookUp(ctx, func(ctx context.Context, pool *pgxpool.Pool, l *layout) (err error) {
 		found, err = l.findRows(ctx, pool, rows)
 		return err
 	})
