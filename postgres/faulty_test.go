@@ -285,6 +285,43 @@ func TestFaultyIDs(t *testing.T) {
 	})
 }
 
+// TestFaultyJobsOfMany has a row whose job cannot be worked out, among more rows of
+// one than a page has: it goes by the ids of all, and passes none over that has no
+// room.
+func TestFaultyJobsOfMany(t *testing.T) {
+	onVersions(t, func(t *testing.T, a *app) {
+		const rows = passRows + 10
+		a.view(t, `event_id, CASE WHEN raises(body) = '' THEN '' ELSE task_id END AS task_id, body AS event_message, severity, event_time`)
+		a.setJob(t, "job", "running")
+		a.raw(t, "job", "bad")
+		a.exec(t, fmt.Sprintf(`INSERT INTO raw_events (task_id, body) SELECT 'job', 'm' FROM generate_series(1, %d)`, rows))
+		s, _ := listened(t, a)
+		for _, last := range []bool{false, true} {
+			seen, q := 0, joblog.Query{Job: "job", UpTo: joblog.Cursor{N: 2 * rows}, Last: last}
+			for more := true; more; {
+				page, err := s.Read(t.Context(), q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				n := len(page.Events)
+				switch seen, more = seen+n, page.More; {
+				case last && page.Passed > 0:
+					q.UpTo.N = page.Passed - 1
+				case last && n > 0:
+					q.UpTo.N = page.Events[0].ID - 1
+				case page.Passed > 0:
+					q.After.N = page.Passed
+				case n > 0:
+					q.After.N = page.Events[n-1].ID
+				}
+			}
+			if seen != rows {
+				t.Errorf("the newest first: %t: %d rows, want %d", last, seen, rows)
+			}
+		}
+	})
+}
+
 // TestSift counts the statements that it takes to find the bad among many.
 func TestSift(t *testing.T) {
 	for _, c := range []struct {

@@ -22,7 +22,7 @@ func (p *paging) sift(ctx context.Context, some joblog.Ranges) error {
 	}
 	for _, e := range events {
 		if e.Job = p.q.Job; !p.add(e) {
-			p.page.More = true
+			p.page.More, p.page.Passed = true, 0 // it goes no further than its rows
 			return nil
 		}
 	}
