@@ -127,7 +127,7 @@ func (d *reader) loosen(id int64) {
 // told takes the end. The viewer may leave as if it had been cut before it, and is
 // then to be told again; once its id says that it was told, it is not.
 func (d *reader) told(before string, loose map[int64]struct{}) {
-	if d.end.told && !d.end.fresh && d.end.life == d.visit.life {
+	if d.end.told && !d.end.fresh && d.end.life == d.job.lives.life() {
 		d.complain("told the end again, after %q", before)
 	}
 	d.cut = true
