@@ -17,11 +17,11 @@ func (s *Store) Find(ctx context.Context, rows []joblog.Row) (found map[joblog.R
 	err = s.inTurn(ctx, s.lookups, func(ctx context.Context, f *file) error {
 		found = map[joblog.Row]joblog.Event{}
 		err := f.findRows(ctx, rows, found)
-		if !suspect(err) {
+		if !f.faulty(ctx, f.look, f.find, []any{"[]"}, err) {
 			return err
 		}
 		for i := range rows { // the others are not to pay for one that cannot be read, which counts as gone
-			if err := f.findRows(ctx, rows[i:i+1], found); err != nil && !suspect(err) {
+			if err := f.findRows(ctx, rows[i:i+1], found); err != nil && !f.faulty(ctx, f.look, f.find, []any{"[]"}, err) {
 				return err
 			}
 		}
@@ -51,6 +51,7 @@ func (f *file) findRows(ctx context.Context, rows []joblog.Row, found map[joblog
 		}
 		p.next.Job = rows[nth].Job
 		found[rows[nth]] = p.next
+		p.events, p.long = p.events[:0], p.long[:0] // one may be asked for twice
 		return nil
 	})
 }
