@@ -51,12 +51,12 @@ func (in *inspector) any(t tables.Tables, condition string) bool {
 
 func notWhole(t tables.Tables) error {
 	e := t.Events
-	return fmt.Errorf("the column %s of %s does not hold whole numbers, as ids of events must be: name another one in the store's block \"events\", "+
+	return misfit("the column %s of %s does not hold whole numbers, as ids of events must be: name another one in the store's block \"events\", "+
 		"or copy the rows to a table with a column INTEGER PRIMARY KEY AUTOINCREMENT", e.ID, e.Table)
 }
 
 func notUnique(t tables.Tables) error {
-	return fmt.Errorf("the column %s of %s does not tell rows apart, as ids of events must: if no number is there twice, run %s; "+
+	return misfit("the column %s of %s does not tell rows apart, as ids of events must: if no number is there twice, run %s; "+
 		"if ids are counted per job, name another column in the store's block \"events\", or copy the rows to a table with a column INTEGER PRIMARY KEY AUTOINCREMENT",
 		t.Events.ID, t.Events.Table, named(`CREATE UNIQUE INDEX caddyjobs_ids ON {events} ({id})`, t))
 }

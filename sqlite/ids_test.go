@@ -60,6 +60,9 @@ func TestIDs(t *testing.T) {
 					t.Errorf("%s: %v", what, err)
 				} else if c.want != "" {
 					says(t, err, c.want)
+					if !errors.Is(err, joblog.ErrMisconfigured) {
+						t.Errorf("%s: %v, want ErrMisconfigured", what, err)
+					}
 				}
 			}
 		})
@@ -81,6 +84,9 @@ func TestIDTwice(t *testing.T) {
 	says(t, err, "two rows have the id 1")
 	_, err = s.Read(t.Context(), joblog.Query{Job: "job", UpTo: everything})
 	says(t, err, "two rows have the id 1")
+	if !errors.Is(err, joblog.ErrUnserved) {
+		t.Errorf("others are to pay for this log: %v", err)
+	}
 }
 
 // TestIDsComeAgain has the newest row, which was seen, replaced by others that are

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyjobs/caddyjobs/joblog"
 	"github.com/caddyjobs/caddyjobs/tables"
 )
 
@@ -94,13 +95,18 @@ func requireAll(events, jobs []column, t tables.Tables) error {
 	return require(jobs, "jobs", j.Table, names...)
 }
 
+// misfit is why the database is not what is configured, and the remedy.
+func misfit(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", joblog.ErrMisconfigured, fmt.Sprintf(format, args...))
+}
+
 func require(have []column, block, table string, names ...string) error {
 	if len(have) == 0 {
-		return fmt.Errorf("there is no table %q: create it, or name the right one in the store's option %q", table, block)
+		return misfit("there is no table %q: create it, or name the right one in the store's option %q", table, block)
 	}
 	for _, name := range names {
 		if find(have, name).name == "" {
-			return fmt.Errorf("the table %q has no column %q: add it, or name the right one in the store's block %q", table, name, block)
+			return misfit("the table %q has no column %q: add it, or name the right one in the store's block %q", table, name, block)
 		}
 	}
 	return nil

@@ -72,7 +72,7 @@ func (p *page) take(e *joblog.Event, coming int) error {
 		return nil
 	}
 	if n := len(p.events); n > 0 && p.events[n-1].ID == e.ID {
-		return fmt.Errorf("two rows have the id %d: ids of events must be unique by themselves, across all jobs", e.ID)
+		return misfit("two rows have the id %d: ids of events must be unique by themselves, across all jobs", e.ID)
 	}
 	size := p.size + e.Size() + coming
 	if len(p.events) == p.rows || size > p.bytes && len(p.events) > 0 {

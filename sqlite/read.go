@@ -132,6 +132,9 @@ func (s *Store) Read(ctx context.Context, q joblog.Query) (joblog.Page, error) {
 				err = r.fill(ctx)
 			}
 			p = r.page
+			if errors.Is(err, joblog.ErrMisconfigured) { // this log is not, and others may be
+				err = fmt.Errorf("%w: %w", joblog.ErrUnserved, err)
+			}
 			return err
 		})
 		if err != nil {
