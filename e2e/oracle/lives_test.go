@@ -23,7 +23,7 @@ const (
 // lives are those of a job: it has another one once it was deleted.
 type lives struct {
 	mu      sync.Mutex
-	thinned bool // rows were deleted
+	thinned bool // rows were deleted, or updated
 	count   int
 	gone    time.Time           // since when it may be deleted; zero if it is there
 	absent  []span              // when it may have been
@@ -62,7 +62,7 @@ func (l *lives) life() int {
 	return l.count
 }
 
-// thin says that rows of the job are being deleted.
+// thin says that rows of the job are being deleted, or updated.
 func (l *lives) thin() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
