@@ -219,7 +219,7 @@ func (l *Logs) serve(visit *visit, q *request, id string) *refusal {
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	limit, done := liftTimeouts(w, r)
+	limit, done := visit.lift()
 	defer done()
 	if over, err = v.serve(ctx, w, r, limit); err != nil {
 		return l.refuse(err)

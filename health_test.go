@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,13 +78,13 @@ func TestUnserved(t *testing.T) {
 // it is dead.
 type slowly struct {
 	*table
-	tail, reads, dead bool
+	tail, reads, dead atomic.Bool
 }
 
-func (s *slowly) Newest(ctx context.Context) (int64, error) { return 0, hang(ctx, s.dead) }
+func (s *slowly) Newest(ctx context.Context) (int64, error) { return 0, hang(ctx, s.dead.Load()) }
 
 func (s *slowly) Read(ctx context.Context, q joblog.Query) (joblog.Page, error) {
-	if err := hang(ctx, s.reads); err != nil {
+	if err := hang(ctx, s.reads.Load()); err != nil {
 		return joblog.Page{}, fmt.Errorf("%w: no connection is left: %w", joblog.ErrUnserved, err) // it does not know why
 	}
 	return s.table.Read(ctx, q)
@@ -100,7 +101,7 @@ type slowTail struct {
 }
 
 func (t *slowTail) Next(ctx context.Context, w joblog.Watch) (joblog.Tick, error) {
-	if t.s.tail {
+	if t.s.tail.Load() {
 		t.s.tried()
 		return joblog.Tick{}, hang(ctx, true)
 	}
@@ -142,7 +143,7 @@ func inSlowHub(t *testing.T, test func(t *testing.T, s *slowly, h *hub, log *byt
 // store answers still, unless it does not answer the check either.
 func TestSlowCall(t *testing.T) {
 	inSlowHub(t, func(t *testing.T, s *slowly, h *hub, log *bytes.Buffer, _ *viewer) {
-		s.reads = true
+		s.reads.Store(true)
 		_, err := h.Read(t.Context(), joblog.Query{Job: "a"})
 		if !errors.Is(err, joblog.ErrUnserved) || errors.Is(err, errStoreDown) || !h.health.well() || h.health.refused() != nil {
 			t.Errorf("the store is taken for dead: %v\n%s", err, log)
@@ -150,13 +151,14 @@ func TestSlowCall(t *testing.T) {
 		if up := probe(t, h, 1); up != 1 {
 			t.Error("it is said to be down")
 		}
-		s.dead = true
+		s.dead.Store(true)
 		elapse(upFor)
 		_, err = h.Read(t.Context(), joblog.Query{Job: "a"})
 		if !errors.Is(err, errStoreDown) || errors.Is(err, joblog.ErrUnserved) || strings.Count(log.String(), "does not answer") != 1 {
 			t.Errorf("the store is not taken for dead: %v\n%s", err, log)
 		}
-		s.reads, s.dead = false, false
+		s.reads.Store(false)
+		s.dead.Store(false)
 	})
 }
 
@@ -164,7 +166,7 @@ func TestSlowCall(t *testing.T) {
 // served, its viewers hear that they wait, and it is read less and less often.
 func TestSlowTail(t *testing.T) {
 	inSlowHub(t, func(t *testing.T, s *slowly, h *hub, log *bytes.Buffer, v *viewer) {
-		s.tail = true
+		s.tail.Store(true)
 		elapse(2 * callTimeout)
 		if _, err := h.Read(t.Context(), joblog.Query{Job: "a"}); err != nil || !h.health.well() {
 			t.Errorf("the store is taken for dead: %v\n%s", err, log)
@@ -177,7 +179,7 @@ func TestSlowTail(t *testing.T) {
 		if _, ticks := s.count(); ticks-before > 7 {
 			t.Errorf("%d ticks in two minutes", ticks-before)
 		}
-		s.tail = false
+		s.tail.Store(false)
 		s.write("a")
 		elapse(callTimeout + longestBackoff)
 		synctest.Wait()
@@ -193,7 +195,9 @@ func TestSlowTail(t *testing.T) {
 // TestHungTail has the whole store hang, as behind a network that swallows all.
 func TestHungTail(t *testing.T) {
 	inSlowHub(t, func(t *testing.T, s *slowly, h *hub, log *bytes.Buffer, v *viewer) {
-		s.tail, s.reads, s.dead = true, true, true
+		s.tail.Store(true)
+		s.reads.Store(true)
+		s.dead.Store(true)
 		elapse(callTimeout + pingTimeout + 2*time.Second)
 		if h.health.well() || v.comment() != "waiting" {
 			t.Errorf("the store is said to answer:\n%s", log)
@@ -206,7 +210,9 @@ func TestHungTail(t *testing.T) {
 		if lines := strings.Count(log.String(), "\n"); lines != 1 {
 			t.Errorf("%d lines:\n%s", lines, log)
 		}
-		s.tail, s.reads, s.dead = false, false, false
+		s.tail.Store(false)
+		s.reads.Store(false)
+		s.dead.Store(false)
 		s.write("a")
 		elapse(callTimeout + pingTimeout + longestBackoff)
 		synctest.Wait()

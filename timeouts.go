@@ -12,7 +12,7 @@ import (
 // request or response may take: a stream takes as long as its job. The request
 // must have no body that is yet to be read, which could then take for ever. What stays
 // is the limit to how long one write may stall, and ours, that is returned. done
-// is to be called when the handler returns.
+// is to be called when the handler returns. Nobody may cut the request meanwhile.
 func liftTimeouts(w http.ResponseWriter, r *http.Request) (limit *lateDeadline, done func()) {
 	reader, writer := caddyhttp.IdleTimeoutsFromContext(r.Context())
 	if reader != nil {

@@ -137,6 +137,14 @@ func (v *visit) expire(writing bool) {
 	v.again = time.AfterFunc(cutAgain, func() { v.expire(writing) })
 }
 
+// lift is liftTimeouts. Who cuts the request, which sets deadlines, comes before
+// it or after.
+func (v *visit) lift() (limit *lateDeadline, done func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return liftTimeouts(v.w, v.r)
+}
+
 // refuse answers with a refusal.
 func (v *visit) refuse(e *refusal, format joblog.Format) error {
 	metrics.refused(e)
