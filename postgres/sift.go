@@ -18,10 +18,11 @@ const siftStatements = 64
 
 // faulty reports whether an error may be of one of the rows that a statement was
 // about, and not of the connection, the session, the transaction, the server and
-// its means, or of what may be done.
+// its means, of what may be done, or of the statement itself, of which it then
+// tells the place: a column that is gone is no row's fault.
 func faulty(err error) bool {
 	var answer *pgconn.PgError
-	if !errors.As(err, &answer) || len(answer.Code) != 5 {
+	if !errors.As(err, &answer) || len(answer.Code) != 5 || answer.Position > 0 {
 		return false
 	}
 	for _, class := range [...]string{"08", "0A", "25", "26", "28", "40", "42501", "42P05", "53", "55", "57", "58"} {
