@@ -11,9 +11,11 @@ const TailPassed = 500_000
 
 // seek finds the cursor after which there are as many rows as the viewer
 // wants, or fewer if TailPassed rows do not pass the filters. It pages backwards,
-// since these decide which rows count.
+// since these decide which rows count. Beside many holes a store would look through
+// few ids a page, so it is asked for rows in them, too; these come later.
 func (s *Stream) seek(ctx context.Context) (start Cursor, err error) {
 	q := s.query(Cursor{})
+	q.UpTo = Cursor{N: s.target.N}
 	if q.Last = true; q.Rank == 0 && q.Since == 0 {
 		q.Limit = min(s.opts.Tail, PageRows)
 	}
@@ -24,11 +26,15 @@ func (s *Stream) seek(ctx context.Context) (start Cursor, err error) {
 			return start, err
 		}
 		for _, e := range slices.Backward(page.Events) {
-			if q.UpTo = q.UpTo.Clip(e.ID - 1); !s.opts.wants(rankOf(e.Severity), e.Millis()) {
+			q.UpTo = q.UpTo.Clip(e.ID - 1)
+			switch {
+			case !s.target.Covers(e.ID):
+				continue
+			case !s.opts.wants(rankOf(e.Severity), e.Millis()):
 				passed++
 				continue
 			}
-			if start, wanted = q.UpTo, wanted-1; wanted == 0 {
+			if start, wanted = s.target.Clip(e.ID-1), wanted-1; wanted == 0 {
 				return start, nil
 			}
 		}
