@@ -126,6 +126,10 @@ func TestWarnings(t *testing.T) {
 			schema: strings.Replace(appSchema, "AUTOINCREMENT", "", 1),
 			want:   "event_id of the table vibe_events is not INTEGER PRIMARY KEY AUTOINCREMENT",
 		},
+		"ids of jobs without a type": {
+			schema: strings.Replace(appSchema, "task_id TEXT PRIMARY KEY", "task_id PRIMARY KEY", 1) + `; INSERT INTO vibe_tasks VALUES (42, 'running', NULL)`,
+			want:   "ids of jobs in the column task_id of vibe_tasks are numbers",
+		},
 		"all well": {schema: appSchema},
 	} {
 		t.Run(name, func(t *testing.T) {

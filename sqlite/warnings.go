@@ -33,4 +33,18 @@ func (in *inspector) warn(l *layout, t tables.Tables) {
 		l.warnings = append(l.warnings, fmt.Sprintf("no index of %s begins with the column %s: each look at a job goes through all of them; "+
 			"if it is a table, run %s", t.Jobs.Table, t.Jobs.ID, named(`CREATE UNIQUE INDEX caddyjobs_jobs ON {jobs} ({jobid})`, t)))
 	}
+	in.warnOfNumbers(l, t.Jobs.Table, t.Jobs.ID)
+	in.warnOfNumbers(l, t.Events.Table, t.Events.Job)
+}
+
+// warnOfNumbers tells of ids of jobs that are numbers in a column of no type, as
+// those that a view works out: a text, which all ids come as, is equal to none of
+// them. A few rows are looked at.
+func (in *inspector) warnOfNumbers(l *layout, table, column string) {
+	query := strings.NewReplacer("{table}", tables.Quote(table), "{id}", tables.Quote(column)).Replace(
+		`SELECT count(*) FROM (SELECT {id} FROM {table} LIMIT 100) WHERE typeof({id}) IN ('integer', 'real') AND {id} <> json_array(CAST({id} AS TEXT)) ->> 0`)
+	if in.count(query) > 0 {
+		l.warnings = append(l.warnings, fmt.Sprintf("ids of jobs in the column %s of %s are numbers, but the column has no type, so jobs are not found by them: "+
+			"declare it as INTEGER, or in a view write CAST(… AS INTEGER)", column, table))
+	}
 }
