@@ -61,12 +61,13 @@ func (c clock) written() string {
 	}
 }
 
-// number is the SQL of a row's time as the number that it is; none if it is none.
+// number is the SQL of a row's time as the number that it is; none if it is none,
+// or is beyond what a float8 can be: that would fail, whatever it is asked for.
 func (c clock) number() string {
 	if c.stamped() {
 		return "NULL::float8"
 	}
-	return "x.{time}::float8"
+	return "CASE WHEN x.{time} BETWEEN -1e300 AND 1e300 THEN round(x.{time})::float8 END"
 }
 
 // unit is how many of the table's units a millisecond has, as SQL: as in the
