@@ -96,9 +96,10 @@ func (h *hub) release() {
 
 func newHub(key string, driver joblog.Driver) *hub {
 	h := &hub{
-		key: key, log: slog.New(logHandler{}), wake: make(chan struct{}, 1), adopted: make(chan struct{}, 1),
+		key: key, wake: make(chan struct{}, 1), adopted: make(chan struct{}, 1),
 		watched: map[string]*watched{}, former: map[string]int64{}, summons: make(chan struct{}),
 	}
+	h.log = slog.New(logHandler{}.and(h.named))
 	h.life, h.end = context.WithCancel(context.Background())
 	h.store = driver.Open(h.log)
 	h.health = &health{log: h.log}
@@ -112,6 +113,15 @@ func newHub(key string, driver joblog.Driver) *hub {
 	h.tunables.Store(&tunables{interval: defaultPollInterval, linger: defaultLinger, heartbeat: defaultHeartbeat, history: defaultHistory, cache: defaultCache})
 	h.position.Store(new(joblog.Cursor))
 	return h
+}
+
+// named is a log's handler that says which store it is, by the name that it has in
+// the running config: there may be several.
+func (h *hub) named(to slog.Handler) slog.Handler {
+	if t := h.tunables.Load(); t != nil && t.name != "" {
+		return to.WithAttrs([]slog.Attr{slog.String("store", t.name)})
+	}
+	return to
 }
 
 // Destruct ends the poller, waits for it, and closes the store. The pool calls

@@ -1,10 +1,12 @@
 package caddyjobs
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -330,4 +332,18 @@ func drainStream(t *testing.T, s *joblog.Stream) int64 {
 			return s.Rows()
 		}
 	}
+}
+
+// TestLogNamesStore has a store log something: there may be others in the config.
+func TestLogNamesStore(t *testing.T) {
+	inHub(t, func(t *testing.T, _ *table, h *hub) {
+		second := *h.tunables.Load()
+		second.name = "second"
+		h.join(&second)
+		var log bytes.Buffer
+		slog.New(h.named(slog.NewTextHandler(&log, nil))).Warn("it does not answer")
+		if want := "store=second"; !strings.Contains(log.String(), want) {
+			t.Errorf("got %q, want %s in it", log.String(), want)
+		}
+	})
 }

@@ -253,7 +253,7 @@ func (s *server) awaitLeft(t *testing.T, job string, n int) {
 	for deadline := time.Now().Add(patience); ; wait(t.Context(), 10*time.Millisecond) {
 		left := 0
 		for line := range strings.Lines(s.logged(t)) {
-			if strings.Contains(line, fmt.Sprintf(`"msg":"stream ended","job":%q`, job)) && strings.Contains(line, `"reason":"hung up"`) {
+			if strings.Contains(line, `"msg":"stream ended"`) && strings.Contains(line, fmt.Sprintf(`"job":%q`, job)) && strings.Contains(line, `"reason":"hung up"`) {
 				left++
 			}
 		}
