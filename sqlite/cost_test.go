@@ -104,7 +104,7 @@ func TestReplayLinear(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			costs := [2]int{}
-			for i, n := range []int{30_000, 90_000} {
+			for i, n := range []int{10_000, 30_000} {
 				a := newApp(t, filepath.Join(t.TempDir(), "app.db"), "")
 				a.exec(t, "PRAGMA synchronous = OFF")
 				a.exec(t, c.schema)
@@ -134,7 +134,7 @@ func TestReplayLinear(t *testing.T) {
 func TestReplaySparse(t *testing.T) {
 	a := newApp(t, filepath.Join(t.TempDir(), "app.db"), appSchema)
 	a.exec(t, "PRAGMA synchronous = OFF")
-	a.many(t, 300_000, "CASE WHEN i % 300 = 0 THEN 'job' WHEN i = 299999 THEN 'one' ELSE 'other' END", "'info'", "i")
+	a.many(t, 150_000, "CASE WHEN i % 150 = 0 THEN 'job' WHEN i = 149999 THEN 'one' ELSE 'other' END", "'info'", "i")
 	s := opened(t, a.path)
 	for job, want := range map[string]int{"job": 1000, "one": 1, "none": 0} {
 		for _, last := range []bool{false, true} {
@@ -154,7 +154,7 @@ func TestReplaySparse(t *testing.T) {
 // TestManyHoles resumes with the worst cursors: the holes are as far apart as they
 // can be. No page costs much, and all rows come.
 func TestManyHoles(t *testing.T) {
-	const n, holes = 100_000, 1001
+	const n, holes = 70_000, 1001
 	for name, schema := range map[string]string{
 		"original": appSchema,
 		"by job":   strings.Replace(appSchema, "(task_id, event_time)", "(task_id)", 1),
