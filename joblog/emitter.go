@@ -1,6 +1,7 @@
 package joblog
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -51,7 +52,11 @@ type Observer interface {
 }
 
 // NewEmitter makes the emitter of a job. Open must be called before Append.
-func NewEmitter(job string) *Emitter { return &Emitter{job: job, born: time.Now()} }
+// Its frames have ids, however long: they are made once for all, and say what is
+// so in the store.
+func NewEmitter(job string) *Emitter {
+	return &Emitter{job: job, born: time.Now(), ids: ids{long: math.MaxInt}}
+}
 
 // Observe tells o of all that comes from now on.
 func (e *Emitter) Observe(o Observer) {

@@ -1,15 +1,23 @@
 package joblog
 
-// shortID is the length of an id's line, in bytes, up to which every row has one.
-const shortID = 128
+const (
+	// shortID is the length of an id's line, in bytes, up to which every row has one.
+	shortID = 128
+	// longIDs is how many bytes of longer ones a stream has for its own rows: those
+	// that it replays, or whose id says what only its viewer has. A client chooses how
+	// long they are.
+	longIDs = 8 << 20
+)
 
 // ids are those of rows that are sent one after the other. Each says all that its
-// viewer then has, and so may be much longer than a row, beside many holes. Such a
-// one comes once twice as many bytes of rows have come. A row without one is safe, as the client keeps the id before it: if it is
+// viewer then has, and so may be much longer than a row, beside many holes. Once
+// the long ones have used up what they may, one comes after twice as many bytes of
+// rows. A row without an id is safe, as the client keeps the id before it: if it is
 // cut, the rows since then come again.
 type ids struct {
 	length int // of the last one made
 	owed   int // bytes of rows since the last one sent
+	long   int // bytes that long ones may yet take
 }
 
 // append appends the id of the next row, of which the size is known, if it is to
@@ -24,11 +32,13 @@ func (d *ids) append(b []byte, size int, cursor func() Cursor) []byte {
 	if d.length = len(b) - start; d.tooLong() {
 		return b[:start]
 	}
-	d.owed = 0
+	if d.owed = 0; d.length > shortID {
+		d.long -= min(d.length, d.long)
+	}
 	return b
 }
 
-func (d *ids) tooLong() bool { return d.length > max(shortID, d.owed/2) }
+func (d *ids) tooLong() bool { return d.length > max(shortID, d.long, d.owed/2) }
 
 // note takes notice of a frame that was made for others, too.
 func (d *ids) note(f *Frame) {

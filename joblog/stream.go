@@ -98,7 +98,7 @@ type Stream struct {
 // NewStream makes the stream of a viewer of em's job, which must be open. It is
 // to be closed.
 func NewStream(src Source, em *Emitter, opts Options) *Stream {
-	s := &Stream{src: src, em: em, opts: opts}
+	s := &Stream{src: src, em: em, opts: opts, ids: ids{long: longIDs}}
 	s.opts.After = Cursor{} // it may take much memory, and is not needed for long
 	s.replay(opts.After)
 	s.show()
