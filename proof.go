@@ -45,8 +45,12 @@ func markOf(e *joblog.Event, asked int64) mark {
 	return mark{joblog.Row{Job: e.Job, ID: e.ID}, e.Time, h.Sum64(), !e.Truncated, asked}
 }
 
-// holds reports whether the row that has the mark's id is the one that was seen.
+// holds reports whether the row that has the mark's id is the one that was seen, or
+// may be, as it cannot be read.
 func (m mark) holds(e joblog.Event) bool {
+	if e.Unreadable {
+		return true
+	}
 	now := markOf(&e, 0)
 	return m.time == now.time && (m.text == now.text || !m.whole || !now.whole)
 }

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -368,40 +367,4 @@ func TestFaultyOthers(t *testing.T) {
 	if faulty(&pgconn.PgError{Code: "42703", Position: 12}) {
 		t.Error("a column that the statement names, and that is not there, is of a row")
 	}
-}
-
-// TestColumnGone renames a column while the log is followed and read, and back
-// again: no row counts as read meanwhile, and all come in the end.
-func TestColumnGone(t *testing.T) {
-	onVersions(t, func(t *testing.T, a *app) {
-		a.setJob(t, "job", "running")
-		a.insert(t, "job", numbered("before", 1)...)
-		for _, column := range []string{"vibe_events RENAME severity", "vibe_events RENAME event_message", "vibe_events RENAME task_id", "vibe_tasks RENAME execution_state"} {
-			s := opened(t, a.dsn)
-			f := follow(t, s)
-			name := column[strings.LastIndexByte(column, ' ')+1:]
-			a.exec(t, `ALTER TABLE `+column+` TO another`)
-			for range 3 {
-				if err := f.tick(); err == nil {
-					t.Errorf("without %s: it ticks", name)
-				}
-				if page, err := s.Read(t.Context(), joblog.Query{Job: "job", UpTo: joblog.Cursor{N: 100}}); err == nil && strings.HasPrefix(column, "vibe_events") {
-					t.Errorf("without %s: it reads %+v", name, page)
-				}
-				if _, err := s.Jobs(t.Context(), anyones("job")); err == nil && strings.HasPrefix(column, "vibe_tasks") {
-					t.Errorf("without %s: it finds jobs", name)
-				}
-			}
-			if _, err := s.Newest(t.Context()); !errors.Is(err, joblog.ErrMisconfigured) {
-				t.Errorf("without %s: %v", name, err)
-			}
-			table, _, _ := strings.Cut(column, " ")
-			a.exec(t, `ALTER TABLE `+table+` RENAME another TO `+name)
-			a.insert(t, "job", numbered("after", 1)...)
-			tick := nextAll(t, f.tail, joblog.Watch{Jobs: map[string]struct{}{"job": {}}})
-			if len(tick.Events) != 1 || tick.Events[0].Unreadable {
-				t.Errorf("with %s again: %+v", name, tick.Events)
-			}
-		}
-	})
 }

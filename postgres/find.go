@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -35,7 +34,7 @@ func (l *layout) findRows(ctx context.Context, pool *pgxpool.Pool, rows []joblog
 		}
 	}
 	found := map[joblog.Row]joblog.Event{}
-	sift := sifter{statements: math.MaxInt} // none is left out
+	sift := sifter{statements: siftStatements}
 	sift.try = func(from, to int) (int, error) {
 		return to - from, l.findSome(ctx, pool, asked[from:to], jobs[from:to], ids[from:to], found)
 	}
@@ -43,7 +42,10 @@ func (l *layout) findRows(ctx context.Context, pool *pgxpool.Pool, rows []joblog
 		found[asked[at]] = joblog.Event{ID: ids[at], Job: asked[at].Job, Truncated: true, Unreadable: true}
 		return nil
 	}
-	_, err := sift.sift(len(asked))
+	done, err := sift.sift(len(asked))
+	for at := done; at < len(asked) && err == nil; at++ {
+		err = sift.pass(at, nil) // nobody knows better
+	}
 	return found, err
 }
 

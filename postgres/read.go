@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -34,9 +33,10 @@ const untranslatable = "22P05"
 
 // siftJobs is findJobs where that fails for one of the asks: others are not to pay
 // for an id, or an owner, that no job can have, or for a job that cannot be read.
-// One whose state alone cannot be read has none.
+// One whose state alone cannot be read has none; where there are many of those, nor
+// have the others that are left.
 func (s *Store) siftJobs(ctx context.Context, pool *pgxpool.Pool, l *layout, asks []joblog.Ask, jobs map[joblog.Ask]joblog.Job) error {
-	sift := sifter{statements: math.MaxInt} // none is left out
+	sift := sifter{statements: siftStatements}
 	sift.try = func(from, to int) (int, error) { return to - from, l.findJobs(ctx, pool, l.jobs, asks[from:to], jobs) }
 	sift.pass = func(at int, why error) error {
 		if is(why, untranslatable) {
@@ -48,7 +48,12 @@ func (s *Store) siftJobs(ctx context.Context, pool *pgxpool.Pool, l *layout, ask
 		}
 		return nil
 	}
-	_, err := sift.sift(len(asks))
+	done, err := sift.sift(len(asks))
+	if err == nil && done < len(asks) {
+		if err = l.findJobs(ctx, pool, l.stateless, asks[done:], jobs); faulty(err) {
+			err = fmt.Errorf("%w: too many jobs cannot be read: %w", joblog.ErrUnserved, err)
+		}
+	}
 	return err
 }
 
