@@ -2,6 +2,7 @@ package store
 
 import (
 	"sync"
+	"unicode/utf8"
 
 	"github.com/caddyjobs/caddyjobs/bench/feed"
 	"github.com/caddyjobs/caddyjobs/joblog"
@@ -57,7 +58,7 @@ func (r *rows) insert(id string, events ...joblog.Event) []int64 {
 
 // add stores one event. The caller holds mu.
 func (r *rows) add(j *job, e joblog.Event) {
-	e.ID, e.Job = int64(len(r.all))+1, j.id
+	e.ID, e.Job, e.Severity = int64(len(r.all))+1, j.id, word(e.Severity)
 	r.all = append(r.all, e)
 	j.ids = append(j.ids, e.ID)
 }
@@ -66,7 +67,7 @@ func (r *rows) add(j *job, e joblog.Event) {
 func (r *rows) setState(id, state string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.job(id).state = state
+	r.job(id).state = word(state)
 	r.hint(id)
 }
 
@@ -111,6 +112,15 @@ func (r *rows) newest() int64 {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return int64(len(r.all))
+}
+
+// word is as much of a severity or a state as streams have.
+func word(s string) string {
+	n := min(len(s), joblog.WordBytes)
+	for n > 0 && n < len(s) && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
 }
 
 func terminal(state string) bool { return state == "completed" || state == "failed" }
