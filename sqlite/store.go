@@ -31,6 +31,7 @@ type Store struct {
 	tables     tables.Tables
 	maxMessage int
 	busy       time.Duration
+	longest    time.Duration // that a call which reads may take
 	log        *slog.Logger
 
 	life context.Context // ends with Close
@@ -50,7 +51,7 @@ type Store struct {
 func newStore(path string, t tables.Tables, maxMessage int, busy time.Duration, log *slog.Logger) *Store {
 	life, end := context.WithCancel(context.Background())
 	return &Store{
-		path: path, tables: t, maxMessage: maxMessage, busy: busy, log: log,
+		path: path, tables: t, maxMessage: maxMessage, busy: busy, longest: longestRead, log: log,
 		life: life, end: end, gate: make(chan struct{}, 1),
 		reads: make(chan struct{}, readers), lookups: make(chan struct{}, lookups),
 	}

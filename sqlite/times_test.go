@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"testing"
 	"time"
@@ -68,13 +69,23 @@ func TestTimesWritten(t *testing.T) {
 	}
 }
 
-func FuzzTimes(f *testing.F) {
-	f.Add("Mon Nov 30 2026 14:00:00 GMT+0200 (CEST)", 1.5)
-	f.Fuzz(func(t *testing.T, text string, number float64) {
-		for _, v := range []any{text, []byte(text), number} {
-			if at := timeOf(v); joblog.AsTime(at) != at {
-				t.Errorf("%v is %d, which is no time", v, at)
+// TestTimesOfAnything has what is hardly a time: none is taken for one that it
+// cannot be.
+func TestTimesOfAnything(t *testing.T) {
+	const text = "Mon Nov 30 2026 14:00:00.5 GMT+0200 (CEST) T/-Z9e+99"
+	first, last := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli(), time.Date(9999, 12, 31, 23, 59, 59, 1e9-1, time.UTC).UnixMilli()
+	seed := uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 0))
+	for range 100_000 {
+		from, to := random.IntN(len(text)), random.IntN(len(text))
+		b := []byte(text[min(from, to):max(from, to)])
+		if len(b) > 0 {
+			b[random.IntN(len(b))] = byte(random.IntN(256))
+		}
+		for _, v := range []any{string(b), b, math.Float64frombits(random.Uint64()), int64(random.Uint64())} {
+			if at := timeOf(v); at < first || at > last {
+				t.Fatalf("seed %d: %v is %d, which is no time", seed, v, at)
 			}
 		}
-	})
+	}
 }

@@ -31,7 +31,7 @@ func (s *Store) inTurn(ctx context.Context, turns chan struct{}, do func(context
 	case <-ctx.Done():
 		return fmt.Errorf("sqlite: %s: %w: all connections are in use: %w", s.path, joblog.ErrUnserved, ctx.Err())
 	}
-	bounded, cancel := context.WithTimeout(ctx, longestRead)
+	bounded, cancel := context.WithTimeout(ctx, s.longest)
 	defer cancel()
 	err := s.use(bounded, do)
 	if err != nil && bounded.Err() != nil && s.life.Err() == nil {
