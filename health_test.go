@@ -234,7 +234,7 @@ func TestMisconfigured(t *testing.T) {
 	synctest.Test(t, func(*testing.T) {
 		for _, err := range []error{errors.New("refused"), errors.New("refused"), misfit, misfit, errors.New("refused"), nil} {
 			h.report(err)
-			time.Sleep(time.Minute)
+			elapse(time.Minute)
 		}
 	})
 	if said := log.String(); strings.Count(said, "the store does not answer") != 2 || strings.Count(said, "the store is not as configured; streams") != 1 ||

@@ -33,6 +33,7 @@ func TestQueries(t *testing.T) {
 			tr.awaitLines(t, 2)
 		}
 		before, connections, ticked := counter.count(), counter.connections(), s.ticks(t)
+		tickingBefore := counter.ticking()
 		begin := time.Now()
 		// A round of rows in the midst of it, so that ticks have work, too.
 		a.exec(t, `INSERT INTO vibe_events (task_id, event_message, severity, event_time)
@@ -42,13 +43,17 @@ func TestQueries(t *testing.T) {
 		}
 		wait(t.Context(), window-time.Since(begin)) // a rate needs time to be counted in
 		queries, fresh := counter.count()-before, counter.connections()-connections
+		ticking := counter.ticking() - tickingBefore
 		ticks, elapsed := s.ticks(t)-ticked, time.Since(begin)
 		t.Logf("%d queries in %d ticks in %s, on %d new connections", queries, ticks, elapsed, fresh)
-		// One tick may be under way. A connection that is new to the ticks makes the
-		// store look at its tables again: some 16 queries that are no tick's. Once a
-		// heartbeat it is asked for the jobs of all viewers, and for rows of those that
-		// changed, on two connections that were idle, and are first asked whether they
-		// live.
+		// One tick may be under way. Each has two queries.
+		if most := 2 * (ticks + 1); ticking > most {
+			t.Errorf("want at most %d queries of ticks, got %d:\n%s", most, ticking, counter.summary())
+		}
+		// A connection that is new to the ticks makes the store look at its tables
+		// again: some 16 queries. Once a heartbeat the store is asked for the jobs of all
+		// viewers, and for rows of those that changed, on two connections that were idle,
+		// each of which is pinged first. None of these grows with the viewers.
 		if most := 2*(ticks+1) + 16*(fresh+1) + 2*2; queries > most {
 			t.Errorf("want at most %d queries:\n%s", most, counter.summary())
 		}
@@ -92,6 +97,18 @@ func (s *server) ticks(t *testing.T) int {
 }
 
 var tickCount = regexp.MustCompile(`(?m)^caddyjobs_poll_duration_seconds_count\{store="default"\} (\d+)$`)
+
+// ticking is how many of the queries were a tick's.
+func (c *counter) ticking() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for text, count := range c.counts {
+		if strings.Contains(text, "caddyjobs_rows") || strings.Contains(text, "caddyjobs_heirs") {
+			n += count
+		}
+	}
+	return n
+}
 
 // counter counts the queries that pass a relay to Postgres, by reading the
 // messages of its protocol.
