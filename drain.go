@@ -7,6 +7,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddyjobs/caddyjobs/parking"
 )
 
 // When many streams are to end, they end one after the other, so that their
@@ -26,10 +28,10 @@ func spread(streams int, within time.Duration) time.Duration {
 // exiting is begun once, when the process is to exit.
 var exiting sync.Once
 
-// onShutdown has the requests and streams of a handler's server end when it is to
-// exit. With the default grace period a server waits for its last request for
-// ever, and tells nobody but whom it calls then.
-func onShutdown(ctx caddy.Context) {
+// joinServer has a handler's server tell of the connection of each request, and has
+// its requests and streams end when it is to exit. With the default grace period a
+// server waits for its last request for ever, and tells nobody but whom it calls then.
+func joinServer(ctx caddy.Context) {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok {
 		return
@@ -38,6 +40,7 @@ func onShutdown(ctx caddy.Context) {
 	if loaded, err := ctx.AppIfConfigured("jobs"); err == nil {
 		within = time.Duration(loaded.(*App).DrainTimeout)
 	}
+	server.RegisterConnContext(parking.ConnContext)
 	server.RegisterOnShutdown(func() { shutDown(within) })
 }
 

@@ -14,7 +14,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddyjobs/caddyjobs/access"
-	"github.com/caddyjobs/caddyjobs/parking"
 )
 
 // pendingInterval is how often it is looked whether jobs have appeared that are
@@ -75,14 +74,13 @@ func (l *Logs) Provision(ctx caddy.Context) (err error) {
 	if l.app, err = jobsApp(ctx, l.Store); err != nil {
 		return err
 	}
-	onShutdown(ctx)
+	joinServer(ctx)
 	if l.app.Limits.PerAddress > 0 {
 		l.app.adviseProxies(ctx)
 	}
 	listens := ""
 	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
 		listens = strings.Join(server.Listen, " ")
-		server.RegisterConnContext(parking.ConnContext)
 	}
 	if l.Tokens != nil {
 		if err := l.Tokens.Provision(slog.New(logHandler{})); err != nil {

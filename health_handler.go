@@ -58,7 +58,7 @@ func (h *Health) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("loading the app jobs: %w", err)
 	}
 	h.app = loaded.(*App)
-	onShutdown(ctx)
+	joinServer(ctx)
 	return nil
 }
 

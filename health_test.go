@@ -38,7 +38,7 @@ func TestUnserved(t *testing.T) {
 		ended := make(chan error)
 		go func() {
 			_, err := v.serve(ctx, w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody),
-				newLateDeadline(w, http.NewResponseController(w)))
+				newLateDeadline(w, http.NewResponseController(w), cancel))
 			ended <- err
 		}()
 		elapse(time.Minute)

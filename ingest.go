@@ -97,7 +97,7 @@ func (i *Ingest) Provision(ctx caddy.Context) (err error) {
 	}
 	i.rates = newRates(i.Rate)
 	i.log = ctx.Logger()
-	onShutdown(ctx)
+	joinServer(ctx)
 	if i.app, err = jobsApp(ctx, i.Store); err == nil && i.Rate > 0 {
 		i.app.adviseProxies(ctx)
 	}

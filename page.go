@@ -65,7 +65,7 @@ func (p *Page) Provision(ctx caddy.Context) error {
 	if u, err := url.Parse(p.Logs); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" {
 		p.origin = u.Scheme + "://" + u.Host
 	}
-	onShutdown(ctx)
+	joinServer(ctx)
 	return p.provisionIndex(ctx)
 }
 

@@ -4,15 +4,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"path/filepath"
 	"runtime"
 	runtimemetrics "runtime/metrics"
 	"slices"
 	"strings"
 	"testing"
 
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
+	"github.com/caddyjobs/caddyjobs/internal/testhttp2"
 )
 
 // inUse is how many bytes are in use.
@@ -28,35 +26,26 @@ func inUse() int64 {
 // the server may send at first, and no more.
 func (s *site) takeNothing(t *testing.T, streams int, path func(i int) string) {
 	t.Helper()
-	conn, err := net.Dial("unix", filepath.Join(s.dir, "s"))
+	conn := s.multiplex(t, 1000, streams, path)
+	go func() { _, _ = io.Copy(io.Discard, conn) }()
+}
+
+// multiplex asks for streams on one connection of HTTP/2, each with a window.
+func (s *site) multiplex(t *testing.T, window uint32, streams int, path func(i int) string) net.Conn {
+	t.Helper()
+	var paths []string
+	for i := range streams {
+		paths = append(paths, path(i))
+	}
+	requests, err := testhttp2.Client{Scheme: "http", Authority: "site", Window: window}.Requests(paths...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close() })
-	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
+	conn := s.dial(t)
+	if _, err := conn.Write(requests); err != nil {
 		t.Fatal(err)
 	}
-	f := http2.NewFramer(conn, conn)
-	if err := f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1000}); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		for {
-			if _, err := f.ReadFrame(); err != nil {
-				return
-			}
-		}
-	}()
-	for i := range streams {
-		var block strings.Builder
-		e := hpack.NewEncoder(&block)
-		for _, field := range [][2]string{{":method", "GET"}, {":scheme", "http"}, {":authority", "site"}, {":path", path(i)}} {
-			_ = e.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
-		}
-		if err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*i + 1), BlockFragment: []byte(block.String()), EndHeaders: true, EndStream: true}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return conn
 }
 
 // TestSlowReadersHeap has streams of a long log over HTTP/2, in all ways to read

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddyjobs/caddyjobs/internal/testhttp2"
 )
 
 // stalls is how often streams were cut whose client took nothing.
@@ -87,6 +89,25 @@ func TestStallTimeoutHTTP2(t *testing.T) {
 	if rest := swift.rest(); !strings.Contains(rest, "completed") {
 		t.Errorf("the other stream ended with %q", rest)
 	}
+}
+
+// TestStallTimeoutDeafHTTP2 has a connection of HTTP/2 take nothing at all, not even
+// that its streams are reset.
+func TestStallTimeoutDeafHTTP2(t *testing.T) {
+	s := stallSite(t, withHTTP2)
+	s.post(t, "job", slices.Repeat([]string{strings.Repeat("x", 200_000)}, 10)...)
+	const streams = 10
+	open, before := everyone.count(), stalls(t)
+	conn := s.multiplex(t, testhttp2.Widest, streams, func(int) string { return "/jobs/job/logs" })
+	eventually(t, "all have begun", func() bool { return everyone.count() == open+streams })
+	eventually(t, "all are cut", func() bool { return everyone.count() == open })
+	if n := stalls(t) - before; n == 0 {
+		t.Error("none counts as stalled")
+	}
+	eventually(t, "the connection is closed", func() bool {
+		_, err := conn.Write([]byte("x"))
+		return err != nil
+	})
 }
 
 // TestStallAtTheEnd has clients that take nothing of the end of logs that are

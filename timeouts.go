@@ -11,9 +11,10 @@ import (
 // liftTimeouts removes the limits that the server sets to how long a whole
 // request or response may take: a stream takes as long as its job. The request
 // must have no body that is yet to be read, which could then take for ever. What stays
-// is the limit to how long one write may stall, and ours, that is returned. done
-// is to be called when the handler returns. Nobody may cut the request meanwhile.
-func liftTimeouts(w http.ResponseWriter, r *http.Request) (limit *lateDeadline, done func()) {
+// is the limit to how long one write may stall, and ours, that is returned: cut is
+// called when one has passed. done is to be called when the handler returns. Nobody may
+// cut the request meanwhile.
+func liftTimeouts(w http.ResponseWriter, r *http.Request, cut func()) (limit *lateDeadline, done func()) {
 	reader, writer := caddyhttp.IdleTimeoutsFromContext(r.Context())
 	if reader != nil {
 		reader.Deadline.HardDeadline = time.Time{}
@@ -25,11 +26,11 @@ func liftTimeouts(w http.ResponseWriter, r *http.Request) (limit *lateDeadline, 
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Time{})
 	_ = rc.SetWriteDeadline(time.Time{})
-	limit = newLateDeadline(w, rc)
+	limit = newLateDeadline(w, rc, cut)
 	if writer == nil || !writer.ClearBetweenWrites {
 		return limit, limit.stop
 	}
-	caddys := newLateDeadline(writer.ResponseWriter, writer.Ctrl)
+	caddys := newLateDeadline(writer.ResponseWriter, writer.Ctrl, cut)
 	writer.Ctrl = http.NewResponseController(caddys)
 	return limit, func() {
 		limit.stop()
@@ -47,6 +48,7 @@ func liftTimeouts(w http.ResponseWriter, r *http.Request) (limit *lateDeadline, 
 type lateDeadline struct {
 	http.ResponseWriter                          // which http.ResponseController wants
 	rc                  *http.ResponseController // where the deadline is set
+	cut                 func()                   // makes what is written fail, when it has passed
 
 	mu    sync.Mutex
 	at    time.Time // zero while nothing is written
@@ -55,8 +57,8 @@ type lateDeadline struct {
 	over  bool      // the handler has returned: rc must not be used
 }
 
-func newLateDeadline(w http.ResponseWriter, rc *http.ResponseController) *lateDeadline {
-	d := &lateDeadline{ResponseWriter: w, rc: rc}
+func newLateDeadline(w http.ResponseWriter, rc *http.ResponseController, cut func()) *lateDeadline {
+	d := &lateDeadline{ResponseWriter: w, rc: rc, cut: cut}
 	d.check = time.AfterFunc(time.Hour, d.passed)
 	d.check.Stop()
 	return d
@@ -87,7 +89,7 @@ func (d *lateDeadline) passed() {
 	case time.Now().Before(d.at):
 		d.start()
 	default:
-		_ = d.rc.SetWriteDeadline(d.at) // a stream that is gone needs none
+		d.cut()
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
+	"github.com/caddyjobs/caddyjobs/parking"
 )
 
 const (
@@ -17,6 +18,9 @@ const (
 	lingering = 500 * time.Millisecond
 	// cutAgain is after which time what was cut is cut again.
 	cutAgain = 100 * time.Millisecond
+	// resets is how many times a stream of HTTP/2 is reset before its connection is
+	// closed.
+	resets = 5
 )
 
 // visit is a request in one of the handlers. It can be cut, whatever blocks it: a
@@ -32,6 +36,7 @@ type visit struct {
 	mu    sync.Mutex
 	over  bool        // the handler has returned: neither must be used
 	again *time.Timer // cuts again; nil unless it is cut
+	cuts  int         // of its writing, so far
 }
 
 // arrive begins a visit, which leave ends.
@@ -129,7 +134,8 @@ func (v *visit) expire(writing bool) {
 	past := time.Unix(1, 0)
 	_ = v.rc.SetReadDeadline(past) // a connection that is gone needs none
 	if writing {
-		_ = v.inner.SetWriteDeadline(past) // likewise
+		v.cuts++
+		v.cutWriting(past)
 	}
 	if v.again != nil {
 		v.again.Stop()
@@ -137,12 +143,25 @@ func (v *visit) expire(writing bool) {
 	v.again = time.AfterFunc(cutAgain, func() { v.expire(writing) })
 }
 
+// cutWriting makes all that the client has yet to take fail. Over HTTP/2 that resets
+// the stream, but a reset is itself to be written: a connection that takes nothing
+// does not take it either, and is closed, with all its streams. The caller holds mu.
+func (v *visit) cutWriting(past time.Time) {
+	conn := parking.Connection(v.r.Context())
+	switch {
+	case v.r.ProtoMajor != 2 || v.cuts <= resets || conn == nil:
+		_ = v.inner.SetWriteDeadline(past) // a connection that is gone needs none
+	case v.cuts == resets+1:
+		go func() { _ = conn.Close() }() // TLS says goodbye first, which may block
+	}
+}
+
 // lift is liftTimeouts. Who cuts the request, which sets deadlines, comes before
 // it or after.
 func (v *visit) lift() (limit *lateDeadline, done func()) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return liftTimeouts(v.w, v.r)
+	return liftTimeouts(v.w, v.r, v.cut)
 }
 
 // refuse answers with a refusal.

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddyjobs/caddyjobs/internal/testhttp2"
 )
 
 // TestExit stops the server under open streams: each is told so, and the
@@ -77,8 +79,8 @@ func drains(t *testing.T) {
 }
 
 // TestExitBlocked stops the server while clients take nothing of what they are
-// sent, over HTTP/1.1, TLS and HTTP/2: they are cut when the time is over, which
-// stop checks.
+// sent, over HTTP/1.1, TLS and HTTP/2, where some do not even take that their streams
+// are reset: they are cut when the time is over, which stop checks.
 func TestExitBlocked(t *testing.T) {
 	t.Parallel()
 	a, s := onSQLite(t, config{jobs: "drain_timeout 2s", servers: "timeouts {\n write_idle 1h\n}"})
@@ -92,6 +94,7 @@ func TestExitBlocked(t *testing.T) {
 				t.Fatal(resp.Status)
 			}
 		}
+		deaf(t, s.dialTLS(t, "h2"), "/jobs/huge/logs")
 	}
 	s.awaitBlocked(t)
 	s.stop(t) // Caddy itself would wait for as long as a write may stall
@@ -146,11 +149,25 @@ func TestExitBehind(t *testing.T) {
 	s.stop(t)
 }
 
-// dialTLS connects to the server's other socket until the test ends.
-func (s *server) dialTLS(t *testing.T) net.Conn {
+// deaf asks for a path on a few streams of HTTP/2, and takes nothing.
+func deaf(t *testing.T, conn net.Conn, path string) {
+	t.Helper()
+	const streams = 10
+	requests, err := testhttp2.Client{Scheme: "https", Authority: "localhost", Window: testhttp2.Widest}.Requests(slices.Repeat([]string{path}, streams)...)
+	if err == nil {
+		_, err = conn.Write(requests)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// dialTLS connects to the server's other socket until the test ends. protocols are
+// what it speaks; HTTP/1.1 if there is none.
+func (s *server) dialTLS(t *testing.T, protocols ...string) net.Conn {
 	t.Helper()
 	trust := s.client.Transport.(*http.Transport).TLSClientConfig.Clone()
-	trust.NextProtos = nil // HTTP/1.1
+	trust.NextProtos = protocols
 	c, err := tls.Dial("tcp", strings.TrimPrefix(s.https, "https://"), trust)
 	if err != nil {
 		t.Fatal(err)

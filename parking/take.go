@@ -16,8 +16,15 @@ var ErrKeep = errors.New("the response cannot leave its handler")
 
 type connKey struct{}
 
-// ConnContext lets Take find the connection of a request: it is for a server's
-// ConnContext.
+// Connection is the connection of a request, by its context; nil if its server has
+// no ConnContext. Over HTTP/2 it carries other requests, too.
+func Connection(ctx context.Context) net.Conn {
+	c, _ := ctx.Value(connKey{}).(net.Conn)
+	return c
+}
+
+// ConnContext lets Connection and Take find the connection of a request: it is for
+// a server's ConnContext.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	if ctx.Value(connKey{}) != nil {
 		return ctx // another handler of the same server was first
@@ -36,8 +43,7 @@ func Take(w http.ResponseWriter, r *http.Request) (*Conn, error) {
 	if coding := w.Header().Get("Content-Encoding"); coding != "" {
 		return nil, fmt.Errorf("%w: something encodes it as %s", ErrKeep, coding)
 	}
-	carrier, _ := r.Context().Value(connKey{}).(net.Conn)
-	c, err := newConn(carrier)
+	c, err := newConn(Connection(r.Context()))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrKeep, err)
 	}

@@ -1,15 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"math/rand/v2"
 	"net"
+	"slices"
 
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
+	"github.com/caddyjobs/caddyjobs/internal/testhttp2"
 )
 
 // streams is how many there are on a connection of HTTP/2: as many as Go allows.
@@ -24,7 +22,8 @@ func windows(ctx context.Context, a *attack, plain net.Conn) {
 		a.note("no handshake")
 		return
 	}
-	requests, err := a.requests([]uint32{65535, 1<<31 - 1}[rand.IntN(2)])
+	client := testhttp2.Client{Scheme: "https", Authority: "localhost", Window: []uint32{testhttp2.First, testhttp2.Widest}[rand.IntN(2)]}
+	requests, err := client.Requests(slices.Repeat([]string{a.path()}, streams)...)
 	if err == nil {
 		_, err = conn.Write(requests)
 	}
@@ -34,23 +33,4 @@ func windows(ctx context.Context, a *attack, plain net.Conn) {
 	}
 	a.note("held")
 	<-ctx.Done()
-}
-
-// requests are what a client sends who asks for the job on all streams.
-func (a *attack) requests(window uint32) ([]byte, error) {
-	var b, block bytes.Buffer
-	b.WriteString(http2.ClientPreface)
-	f, e := http2.NewFramer(&b, nil), hpack.NewEncoder(&block)
-	err := f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: window}, http2.Setting{ID: http2.SettingEnablePush})
-	if window > 65535 {
-		err = errors.Join(err, f.WriteWindowUpdate(0, window-65535))
-	}
-	for i := range uint32(streams) {
-		block.Reset()
-		for _, h := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", "localhost"}, {":path", a.path()}} {
-			err = errors.Join(err, e.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]}))
-		}
-		err = errors.Join(err, f.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*i + 1, BlockFragment: block.Bytes(), EndStream: true, EndHeaders: true}))
-	}
-	return b.Bytes(), err
 }
