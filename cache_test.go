@@ -93,7 +93,7 @@ func replay(t *testing.T, h *hub, job string) string {
 
 func pullAll(t *testing.T, w *watched) string {
 	t.Helper()
-	s := joblog.NewStream(w, w.em, joblog.Options{Tail: -1})
+	s := joblog.NewStream(asker{watched: w}, w.em, joblog.Options{Tail: -1})
 	defer s.Close()
 	var b []byte
 	for state := joblog.More; state == joblog.More; {

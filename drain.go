@@ -85,15 +85,15 @@ func handled() (found bool) {
 }
 
 // drainAll asks the streams of all stores to end, as the process is to exit;
-// some may be of configs that are gone. Those that are left when the time is
-// over are cut.
+// some may be of configs that are gone. Those that are left when the time is nearly
+// over are cut: Go keeps connections of HTTP/2 for a second more.
 func drainAll(within time.Duration) {
 	exiting.Do(func() {
 		hubs.Range(func(_, value any) bool {
 			value.(*hub).close(spread(everyone.count(), within))
 			return true
 		})
-		time.AfterFunc(within, everyone.cut)
+		time.AfterFunc(within-within/16, everyone.cut)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -33,6 +34,7 @@ type hub struct {
 	lookup  *lookup
 	shelf   *shelf
 	checkup *checkup
+	pace    *pace
 	recents *recents
 
 	meters   atomic.Pointer[meters]
@@ -105,9 +107,10 @@ func newHub(key string, driver joblog.Driver) *hub {
 	h.health = &health{log: h.log}
 	h.lookup = &lookup{ask: h.inquire, run: h.run}
 	h.checkup = &checkup{ask: h.answers, well: h.health.well, run: h.run, life: h.life}
+	h.pace = newPace()
 	h.recents = newRecents(h)
-	h.shelf = &shelf{jobs: map[*watched][]*slot{}, run: h.run, bound: defaultHistory, age: defaultCache, read: func(w *watched, after, upTo int64) (joblog.Page, error) {
-		return w.Read(h.life, joblog.Query{Job: w.em.Job(), After: joblog.Cursor{N: after}, UpTo: joblog.Cursor{N: upTo}})
+	h.shelf = &shelf{jobs: map[*watched][]*slot{}, run: h.run, bound: defaultHistory, age: defaultCache, read: func(w *watched, p part) (joblog.Page, error) {
+		return w.read(h.life, p.from, joblog.Query{Job: w.em.Job(), After: joblog.Cursor{N: p.after}, UpTo: joblog.Cursor{N: p.upTo}})
 	}}
 	h.meters.Store(metrics.stores.take(defaultStore))
 	h.tunables.Store(&tunables{interval: defaultPollInterval, linger: defaultLinger, heartbeat: defaultHeartbeat, history: defaultHistory, cache: defaultCache})
@@ -176,8 +179,20 @@ func (h *hub) leave(t *tunables) {
 // Position is where the tail of the store stood after the last tick.
 func (h *hub) Position() joblog.Cursor { return *h.position.Load() }
 
-// Read reads a page from the store. It may return errStoreDown and joblog.ErrUnserved.
-func (h *hub) Read(ctx context.Context, q joblog.Query) (page joblog.Page, err error) {
+// Read reads a page from the store for nobody in particular. Its errors are those of
+// read.
+func (h *hub) Read(ctx context.Context, q joblog.Query) (joblog.Page, error) {
+	return h.read(ctx, netip.Prefix{}, q)
+}
+
+// read reads a page from the store when it is the turn of a client of a network. It
+// may return errStoreDown, joblog.ErrUnserved and ctx's error.
+func (h *hub) read(ctx context.Context, from netip.Prefix, q joblog.Query) (page joblog.Page, err error) {
+	done, err := h.pace.take(ctx, from)
+	if err != nil {
+		return page, err
+	}
+	defer done()
 	err = h.call(ctx, func(ctx context.Context) (err error) {
 		page, err = h.store.Read(ctx, q)
 		return err

@@ -34,7 +34,8 @@ type poller struct {
 	passes []*pass             // to be told of the tick that is under way
 	asks   *asks
 
-	started time.Time     // when the last tick began
+	wanted  time.Time     // when the last tick was to begin
+	started time.Time     // when it began
 	whole   time.Time     // when the last one began that found out all
 	heard   time.Time     // when there was the first hint since then; zero if there was none
 	woken   bool          // poked since then
@@ -54,20 +55,21 @@ func (p *poller) run(ctx context.Context) {
 
 // wait waits until the next tick is due. It returns false if ctx ended.
 func (p *poller) wait(ctx context.Context) bool {
+	noticed := time.Now()
 	for ctx.Err() == nil {
 		var due <-chan time.Time
 		if at, needed := p.due(); needed {
 			d := time.Until(at)
 			if d <= 0 {
+				p.wanted = later(at, noticed)
 				return true
 			}
 			due = time.After(d)
 		}
 		select {
-		case <-due:
-			return true
+		case <-due: // it is now
 		case <-p.hub.wake:
-			p.woken = true
+			p.woken, noticed = true, time.Now()
 		case <-ctx.Done():
 		}
 	}
@@ -232,6 +234,8 @@ func (p *poller) measure(err error) {
 	m.rows.Add(float64(p.found))
 	if err != nil {
 		m.failures.Inc()
+	} else {
+		p.hub.pace.ticked(time.Since(p.wanted))
 	}
 	p.hub.tracePoll(p.started, p.found, len(p.jobs), err)
 }

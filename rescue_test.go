@@ -63,7 +63,7 @@ func TestStorePanics(t *testing.T) {
 		if _, err := h.Read(t.Context(), joblog.Query{Job: "a", UpTo: h.Position()}); !errors.Is(err, errPanic) || !errors.Is(err, joblog.ErrUnserved) {
 			t.Errorf("a page: %v", err)
 		}
-		if _, err := (&watched{hub: h, em: joblog.NewEmitter("a")}).Sheet(t.Context(), "a", 0, 2); !errors.Is(err, errPanic) {
+		if _, err := (asker{watched: &watched{hub: h, em: joblog.NewEmitter("a")}}).Sheet(t.Context(), "a", 0, 2); !errors.Is(err, errPanic) {
 			t.Errorf("a sheet: %v", err)
 		}
 		if _, _, err := h.lookup.job(t.Context(), joblog.Ask{ID: "cursed", AnyOwner: true}); !errors.Is(err, errPanic) {

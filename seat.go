@@ -31,7 +31,7 @@ func (v *viewer) begin(ctx context.Context) (err error) {
 	if v.gap != "" {
 		v.opts.After, v.opts.Told, v.resumed = joblog.Cursor{}, 0, false
 	}
-	v.stream = joblog.NewStream(seat, seat.em, v.opts)
+	v.stream = joblog.NewStream(asker{seat, networkOf(v.address)}, seat.em, v.opts)
 	v.opts.After = joblog.Cursor{} // the stream goes on from there
 	v.shown.Store(v.stream)
 	return nil

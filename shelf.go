@@ -3,6 +3,7 @@ package caddyjobs
 import (
 	"container/list"
 	"context"
+	"net/netip"
 	"slices"
 	"sort"
 	"sync"
@@ -17,7 +18,7 @@ import (
 // mixed up with what it was. Who comes is given none that is older than the age.
 // All are kept within a bound; the least recently used make way.
 type shelf struct {
-	read func(w *watched, after, upTo int64) (joblog.Page, error)
+	read func(*watched, part) (joblog.Page, error)
 	run  func(func()) // starts a goroutine
 
 	mu     sync.Mutex
@@ -27,6 +28,12 @@ type shelf struct {
 	bound  int
 	age    time.Duration // 0 if nothing is kept
 	expiry *time.Timer   // of the oldest sheet; nil if there is none
+}
+
+// part is what a client of a network lacks of a log: what is above an id, up to another.
+type part struct {
+	after, upTo int64
+	from        netip.Prefix
 }
 
 // slot is where a sheet is, or will be.
@@ -47,9 +54,9 @@ type reading struct {
 }
 
 // get returns a sheet that has what is above an id, up to upTo or to its end.
-// It may return errStoreDown, and ctx's error.
-func (f *shelf) get(ctx context.Context, w *watched, after, upTo int64) (*joblog.Sheet, error) {
-	sheet, r := f.look(w, after, upTo)
+// It may return errStoreDown, joblog.ErrUnserved and ctx's error.
+func (f *shelf) get(ctx context.Context, w *watched, p part) (*joblog.Sheet, error) {
+	sheet, r := f.look(w, p)
 	if sheet != nil {
 		return sheet, nil
 	}
@@ -62,11 +69,12 @@ func (f *shelf) get(ctx context.Context, w *watched, after, upTo int64) (*joblog
 }
 
 // look returns a sheet that is there, or what reads it.
-func (f *shelf) look(w *watched, after, upTo int64) (*joblog.Sheet, *reading) {
+func (f *shelf) look(w *watched, p part) (*joblog.Sheet, *reading) {
+	after := p.after
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.age <= 0 {
-		return nil, f.begin(&slot{of: w, after: after}, upTo)
+		return nil, f.begin(&slot{of: w, after: after}, p)
 	}
 	s := f.find(w, after)
 	for s != nil && s.sheet != nil && time.Since(s.born) >= f.age {
@@ -74,11 +82,11 @@ func (f *shelf) look(w *watched, after, upTo int64) (*joblog.Sheet, *reading) {
 		s = f.find(w, after)
 	}
 	if s == nil || s.sheet == nil || after >= s.sheet.Through {
-		return nil, f.fetch(s, w, after, upTo)
+		return nil, f.fetch(s, w, p)
 	}
 	f.used.MoveToBack(s.place)
 	sheet := s.sheet
-	f.ahead(s, upTo)
+	f.ahead(s, p)
 	return sheet, nil
 }
 
@@ -105,50 +113,51 @@ func (f *shelf) find(w *watched, after int64) *slot {
 }
 
 // fetch begins to read a sheet, or to extend one, unless that is under way.
-func (f *shelf) fetch(s *slot, w *watched, after, upTo int64) *reading {
+func (f *shelf) fetch(s *slot, w *watched, p part) *reading {
 	if s == nil {
+		after := p.after
 		s = &slot{of: w, after: after, born: time.Now()}
 		slots := f.jobs[w]
 		i := sort.Search(len(slots), func(i int) bool { return slots[i].after > after })
 		f.jobs[w] = slices.Insert(slots, i, s)
 	}
 	if s.reading == nil {
-		return f.begin(s, upTo)
+		return f.begin(s, p)
 	}
 	return s.reading
 }
 
 // begin begins to read a slot's sheet, or what follows the one that it has.
-func (f *shelf) begin(s *slot, upTo int64) *reading {
-	r, old, after := &reading{done: make(chan struct{})}, s.sheet, s.after
-	if old != nil {
-		after = old.Through
+func (f *shelf) begin(s *slot, p part) *reading {
+	r, old := &reading{done: make(chan struct{})}, s.sheet
+	if p.after = s.after; old != nil {
+		p.after = old.Through
 	}
 	s.reading = r
-	f.run(func() { f.load(s, r, old, after, upTo) })
+	f.run(func() { f.load(s, r, old, p) })
 	return r
 }
 
 // ahead begins to read the sheet that follows, while the one before it is sent.
-func (f *shelf) ahead(s *slot, upTo int64) {
+func (f *shelf) ahead(s *slot, p part) {
 	const least = 4 * joblog.PageBytes // with less, it might be gone before it is asked for
-	next := s.sheet.Through
-	if f.bound >= least && s.sheet.More && next < upTo && f.find(s.of, next) == nil {
-		f.fetch(nil, s.of, next, upTo)
+	p.after = s.sheet.Through
+	if f.bound >= least && s.sheet.More && p.after < p.upTo && f.find(s.of, p.after) == nil {
+		f.fetch(nil, s.of, p)
 	}
 }
 
 // load reads a slot's sheet, or what follows old.
-func (f *shelf) load(s *slot, r *reading, old *joblog.Sheet, after, upTo int64) {
+func (f *shelf) load(s *slot, r *reading, old *joblog.Sheet, p part) {
 	r.err = rescued(func() error {
-		page, err := f.read(s.of, after, upTo)
+		page, err := f.read(s.of, p)
 		switch {
 		case err != nil:
 			return err
 		case old != nil:
-			r.sheet = old.Extended(upTo, page)
+			r.sheet = old.Extended(p.upTo, page)
 		default:
-			r.sheet = joblog.NewSheet(after, upTo, page)
+			r.sheet = joblog.NewSheet(p.after, p.upTo, page)
 		}
 		return nil
 	})

@@ -32,12 +32,12 @@ func (l *library) life(job string) *watched {
 func newLibrary(bound int) *library {
 	l := &library{shelf: shelf{jobs: map[*watched][]*slot{}, bound: bound, age: time.Hour}}
 	l.run = l.work.Go
-	l.read = func(w *watched, after, upTo int64) (page joblog.Page, err error) {
+	l.read = func(w *watched, p part) (page joblog.Page, err error) {
 		l.reads.Add(1)
 		if l.broken.Load() {
 			return page, errors.New("broken")
 		}
-		for id := after + 1; id <= min(upTo, l.rows.Load()); id++ {
+		for id := p.after + 1; id <= min(p.upTo, l.rows.Load()); id++ {
 			if len(page.Events) == 100 {
 				page.More = true
 				break
@@ -78,7 +78,7 @@ func (s source) Read(context.Context, joblog.Query) (joblog.Page, error) {
 }
 
 func (s source) Sheet(ctx context.Context, job string, after, upTo int64) (*joblog.Sheet, error) {
-	return s.get(ctx, s.life(job), after, upTo)
+	return s.get(ctx, s.life(job), part{after: after, upTo: upTo})
 }
 
 // TestShelf has many replay the same: each page is read once, whoever comes,
@@ -138,7 +138,7 @@ func TestShelfBound(t *testing.T) {
 func TestShelfForgets(t *testing.T) {
 	l := newLibrary(1 << 30)
 	l.broken.Store(true)
-	if _, err := l.get(t.Context(), l.life("job"), 0, 10); err == nil {
+	if _, err := l.get(t.Context(), l.life("job"), part{upTo: 10}); err == nil {
 		t.Error("no error")
 	}
 	l.broken.Store(false)

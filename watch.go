@@ -3,6 +3,7 @@ package caddyjobs
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -35,17 +36,35 @@ type watched struct {
 // Position is the hub's.
 func (w *watched) Position() joblog.Cursor { return w.hub.Position() }
 
-// Read reads a page from the store. It may return errStoreDown and joblog.ErrUnserved.
+// Read is read for nobody in particular.
 func (w *watched) Read(ctx context.Context, q joblog.Query) (joblog.Page, error) {
-	page, err := w.hub.Read(ctx, q)
+	return w.read(ctx, netip.Prefix{}, q)
+}
+
+// read reads a page from the store for a client of a network. Its errors are those of
+// the hub's read.
+func (w *watched) read(ctx context.Context, from netip.Prefix, q joblog.Query) (joblog.Page, error) {
+	page, err := w.hub.read(ctx, from, q)
 	w.proof.note(page.Events, w.hub.lookup.asked.Load())
 	return page, err
 }
 
-// Sheet reads, or has read, rows of the job for all who replay it. It may return
-// errStoreDown, and ctx's error.
-func (w *watched) Sheet(ctx context.Context, _ string, after, upTo int64) (*joblog.Sheet, error) {
-	return w.hub.shelf.get(ctx, w, after, upTo)
+// asker is a life of a job for a client of a network: it is the joblog.Source of its
+// stream.
+type asker struct {
+	*watched
+	from netip.Prefix
+}
+
+// Read is read.
+func (a asker) Read(ctx context.Context, q joblog.Query) (joblog.Page, error) {
+	return a.read(ctx, a.from, q)
+}
+
+// Sheet reads, or has read, rows of the job for all who replay it. Its errors are
+// those of read.
+func (a asker) Sheet(ctx context.Context, _ string, after, upTo int64) (*joblog.Sheet, error) {
+	return a.hub.shelf.get(ctx, a.watched, part{after, upTo, a.from})
 }
 
 // pass is one successful tick, or a failed one, for those who wait for a tick

@@ -6,7 +6,7 @@ const (
 	// longIDs is how many bytes of longer ones a stream has for its own rows: those
 	// that it replays, or whose id says what only its viewer has. A client chooses how
 	// long they are.
-	longIDs = 8 << 20
+	longIDs = 512 << 10
 )
 
 // ids are those of rows that are sent one after the other. Each says all that its

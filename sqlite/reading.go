@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 // whoever asks, a page costs no more than this.
 const (
 	passes   = 50_000  // rows that are looked at
+	stretch  = 1_000   // of them by one statement, which takes about a millisecond
 	seeks    = 100     // ranges of ids that are looked through
 	narrow   = 8       // ids between two ranges that are looked through as one
 	longWalk = 200_000 // entries of an index that are looked at to find one page
@@ -174,12 +176,36 @@ func (r *reading) throughJob(ctx context.Context, g joblog.Range) error {
 		r.left -= len(r.events) - had
 		return err
 	}
-	some, looked, err := r.within(ctx, g, r.left)
-	if err != nil {
-		return err
+	return r.stretches(ctx, g, r.byRows)
+}
+
+// stretches looks through a range in parts that part tells, and how many rows each has
+// at most. In between others have the processor: SQLite runs in this process, and there
+// may be no other one for those who watch live.
+func (r *reading) stretches(ctx context.Context, g joblog.Range, part func(context.Context, joblog.Range) (joblog.Range, int, error)) error {
+	for rest := g; rest.Lo <= rest.Hi && !r.more && !r.spent(); rest = r.rest(g) {
+		some, looked, err := part(ctx, rest)
+		if err != nil {
+			return err
+		}
+		r.left -= looked
+		if err := r.scan(ctx, some); err != nil {
+			return err
+		}
+		runtime.Gosched()
 	}
-	r.left -= looked
-	return r.scan(ctx, some)
+	return nil
+}
+
+// byRows is the part of a range that has so many rows as are looked at by a statement.
+func (r *reading) byRows(ctx context.Context, g joblog.Range) (joblog.Range, int, error) {
+	return r.within(ctx, g, min(r.left, stretch))
+}
+
+// byIDs is the part of a range that has so many ids.
+func (r *reading) byIDs(_ context.Context, g joblog.Range) (joblog.Range, int, error) {
+	some := r.first(g, stretch)
+	return some, int(some.Hi-some.Lo) + 1, nil
 }
 
 // throughAll goes through the rows of all jobs: half of those that a page may
@@ -190,19 +216,11 @@ func (r *reading) throughAll(ctx context.Context, g joblog.Range) error {
 	if g.Hi-g.Lo >= int64(may) {
 		near = r.first(g, max(may/2, 1))
 	}
-	r.left -= int(near.Hi-near.Lo) + 1
-	if err := r.scan(ctx, near); err != nil {
+	if err := r.stretches(ctx, near, r.byIDs); err != nil {
 		return err
 	}
-	for rest := r.rest(g); rest.Lo <= rest.Hi && !r.more && !r.spent(); rest = r.rest(g) {
-		some, looked, err := r.within(ctx, rest, min(r.left, 2*joblog.PageRows))
-		if err != nil {
-			return err
-		}
-		r.left -= looked
-		if err := r.scan(ctx, some); err != nil {
-			return err
-		}
+	if err := r.stretches(ctx, r.rest(g), r.byRows); err != nil {
+		return err
 	}
 	if r.more || r.faults <= 0 {
 		return nil

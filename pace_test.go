@@ -1,0 +1,182 @@
+package caddyjobs
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/caddyjobs/caddyjobs/joblog"
+)
+
+// crowd reads pages by a pace.
+type crowd struct {
+	*pace
+	reading atomic.Int32
+	release chan struct{} // a token ends one page
+}
+
+// read has a client read a page, in the background.
+func (c *crowd) read(ctx context.Context, from string) (turn chan error) {
+	turn = make(chan error, 1)
+	go func() {
+		done, err := c.take(ctx, netip.MustParsePrefix(from))
+		turn <- err
+		if err != nil {
+			return
+		}
+		c.reading.Add(1)
+		<-c.release
+		c.reading.Add(-1)
+		done()
+	}()
+	return turn
+}
+
+// onPace runs a test in a bubble.
+func onPace(t *testing.T, test func(t *testing.T, c *crowd)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		c := &crowd{pace: newPace(), release: make(chan struct{})}
+		test(t, c)
+		close(c.release)
+		synctest.Wait()
+		if c.pace.reading != 0 || len(c.waiting) > 0 || len(c.order) > 0 {
+			t.Errorf("%d pages are being read, %v wait in the order %v", c.pace.reading, c.waiting, c.order)
+		}
+	})
+}
+
+const one, another = "192.0.2.1/32", "198.51.100.1/32"
+
+// ticks has ticks for a while, each of which takes so long.
+func (c *crowd) ticks(while, took time.Duration) {
+	for begun := time.Now(); time.Since(begun) < while; elapse(50 * time.Millisecond) {
+		c.ticked(took)
+	}
+}
+
+// narrowed has ticks suffer from reads until one page is read at a time.
+func (c *crowd) narrowed(t *testing.T) {
+	t.Helper()
+	c.ticks(time.Second, time.Millisecond)
+	c.read(t.Context(), one)
+	c.ticks(time.Second/2, 50*time.Millisecond)
+	c.release <- struct{}{}
+	synctest.Wait()
+	c.ticks(time.Second, time.Millisecond)
+}
+
+// TestPaceYields has ticks take long beside reads, and reads make way for them: one
+// page is read at a time, with pauses. They come back as ticks are fast again.
+func TestPaceYields(t *testing.T) {
+	onPace(t, func(t *testing.T, c *crowd) {
+		c.narrowed(t)
+		for range int(widest) {
+			c.read(t.Context(), one)
+		}
+		synctest.Wait()
+		if n := c.reading.Load(); n != 1 {
+			t.Errorf("%d pages are read at a time, want 1", n)
+		}
+		c.ticks(longestPage/2, 50*time.Millisecond)
+		c.release <- struct{}{}
+		c.ticks(longestPage, 50*time.Millisecond)
+		if n := c.reading.Load(); n != 0 {
+			t.Errorf("%d pages are read in the pause, want 0", n)
+		}
+		c.ticks(time.Minute, time.Millisecond) // the others have gone or been served
+		for c.reading.Load() > 0 {
+			c.release <- struct{}{}
+			synctest.Wait()
+		}
+		for range int(widest) {
+			c.read(t.Context(), one)
+		}
+		synctest.Wait()
+		if n := c.reading.Load(); n != int32(widest) {
+			t.Errorf("%d pages are read at a time after a minute, want %d", n, int(widest))
+		}
+	})
+}
+
+// TestPaceOfSlowStores has ticks that take as long without reads: reads are not to
+// blame, and go on.
+func TestPaceOfSlowStores(t *testing.T) {
+	onPace(t, func(t *testing.T, c *crowd) {
+		c.ticks(5*time.Second, 200*time.Millisecond)
+		for range int(widest) {
+			c.read(t.Context(), one)
+		}
+		c.ticks(time.Minute, 250*time.Millisecond)
+		if n := c.reading.Load(); n != int32(widest) {
+			t.Errorf("%d pages are read at a time, want %d", n, int(widest))
+		}
+	})
+}
+
+// TestPaceIsFair has many clients of one network wait before a client of another one:
+// the networks take turns.
+func TestPaceIsFair(t *testing.T) {
+	onPace(t, func(t *testing.T, c *crowd) {
+		c.narrowed(t)
+		for range 20 {
+			c.read(t.Context(), one)
+			synctest.Wait()
+		}
+		turn := c.read(t.Context(), another)
+		synctest.Wait()
+		for range 2 { // one was being read, and one waited
+			c.release <- struct{}{}
+			synctest.Wait()
+		}
+		select {
+		case err := <-turn:
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			t.Error("the other network waits for all of the first")
+		}
+	})
+}
+
+// TestPaceOfEndlessPages has one page take for ever: it keeps nobody waiting for
+// longer than a moment.
+func TestPaceOfEndlessPages(t *testing.T) {
+	onPace(t, func(t *testing.T, c *crowd) {
+		c.narrowed(t)
+		c.read(t.Context(), one)
+		synctest.Wait()
+		turn, begun := c.read(t.Context(), another), time.Now()
+		if err := <-turn; err != nil || time.Since(begun) > 2*longestPage {
+			t.Errorf("after %s: %v", time.Since(begun), err)
+		}
+	})
+}
+
+// TestPaceGivesUp has a client leave while it waits, and others wait in vain.
+func TestPaceGivesUp(t *testing.T) {
+	onPace(t, func(t *testing.T, c *crowd) {
+		c.narrowed(t)
+		ctx, leave := context.WithCancel(t.Context())
+		gone := c.read(ctx, one)
+		c.read(t.Context(), one)
+		synctest.Wait()
+		leave()
+		if err := <-gone; err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		for range 40 {
+			c.read(t.Context(), one)
+			synctest.Wait()
+		}
+		last, begun := c.read(t.Context(), one), time.Now()
+		if err := <-last; !errors.Is(err, joblog.ErrUnserved) || time.Since(begun) != longestTurn {
+			t.Errorf("after %s: %v", time.Since(begun), err)
+		}
+	})
+}
