@@ -107,7 +107,7 @@ func newHub(key string, driver joblog.Driver) *hub {
 	h.health = &health{log: h.log}
 	h.lookup = &lookup{ask: h.inquire, run: h.run}
 	h.checkup = &checkup{ask: h.answers, well: h.health.well, run: h.run, life: h.life}
-	h.pace = newPace()
+	h.pace = newPace(h.store)
 	h.recents = newRecents(h)
 	h.shelf = &shelf{jobs: map[*watched][]*slot{}, run: h.run, bound: defaultHistory, age: defaultCache, read: func(w *watched, p part) (joblog.Page, error) {
 		return w.read(h.life, p.from, joblog.Query{Job: w.em.Job(), After: joblog.Cursor{N: p.after}, UpTo: joblog.Cursor{N: p.upTo}})

@@ -15,7 +15,7 @@ import (
 // Bounds of how many pages of logs are read from one store at a time, and how that
 // changes. Below 1 it is the part of the time in which one is read.
 const (
-	widest   = 8.
+	widest   = 8 // unless the store says less
 	narrow   = 1. / 4
 	widening = 1. / 4                 // a second, while ticks are about as fast as without reads
 	settling = 100 * time.Millisecond // after narrowing, to see what comes of it
@@ -35,6 +35,7 @@ const (
 // networks whose clients wait take turns.
 type pace struct {
 	mu      sync.Mutex
+	most    float64 // of window
 	window  float64 // pages at a time, at most
 	changed time.Time
 	alone   mean // how long ticks take without reads
@@ -45,8 +46,12 @@ type pace struct {
 	order   []netip.Prefix // of those in waiting, the one whose turn is next first
 }
 
-func newPace() *pace {
-	return &pace{window: widest, waiting: map[netip.Prefix][]chan struct{}{}}
+func newPace(s joblog.Store) *pace {
+	most := widest
+	if s, ok := s.(joblog.Paced); ok {
+		most = s.Pages()
+	}
+	return &pace{most: float64(most), window: float64(most), waiting: map[netip.Prefix][]chan struct{}{}}
 }
 
 // take waits for a client's turn to read a page, which ends with done. Its errors are
@@ -153,7 +158,7 @@ func (p *pace) adapt() {
 	since := now.Sub(p.changed)
 	switch slow := p.reading > 0 && p.alone.some && p.beside.value() > 1.5*p.alone.value()+noticeable; {
 	case !slow:
-		p.window = min(p.window+widening*since.Seconds(), widest)
+		p.window = min(p.window+widening*since.Seconds(), p.most)
 	case since < settling:
 		return
 	default:

@@ -40,7 +40,7 @@ func (c *crowd) read(ctx context.Context, from string) (turn chan error) {
 func onPace(t *testing.T, test func(t *testing.T, c *crowd)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		c := &crowd{pace: newPace(), release: make(chan struct{})}
+		c := &crowd{pace: newPace(new(table)), release: make(chan struct{})}
 		test(t, c)
 		close(c.release)
 		synctest.Wait()
@@ -75,7 +75,7 @@ func (c *crowd) narrowed(t *testing.T) {
 func TestPaceYields(t *testing.T) {
 	onPace(t, func(t *testing.T, c *crowd) {
 		c.narrowed(t)
-		for range int(widest) {
+		for range widest {
 			c.read(t.Context(), one)
 		}
 		synctest.Wait()
@@ -93,12 +93,12 @@ func TestPaceYields(t *testing.T) {
 			c.release <- struct{}{}
 			synctest.Wait()
 		}
-		for range int(widest) {
+		for range widest {
 			c.read(t.Context(), one)
 		}
 		synctest.Wait()
-		if n := c.reading.Load(); n != int32(widest) {
-			t.Errorf("%d pages are read at a time after a minute, want %d", n, int(widest))
+		if n := c.reading.Load(); n != widest {
+			t.Errorf("%d pages are read at a time after a minute, want %d", n, widest)
 		}
 	})
 }
@@ -108,12 +108,12 @@ func TestPaceYields(t *testing.T) {
 func TestPaceOfSlowStores(t *testing.T) {
 	onPace(t, func(t *testing.T, c *crowd) {
 		c.ticks(5*time.Second, 200*time.Millisecond)
-		for range int(widest) {
+		for range widest {
 			c.read(t.Context(), one)
 		}
 		c.ticks(time.Minute, 250*time.Millisecond)
-		if n := c.reading.Load(); n != int32(widest) {
-			t.Errorf("%d pages are read at a time, want %d", n, int(widest))
+		if n := c.reading.Load(); n != widest {
+			t.Errorf("%d pages are read at a time, want %d", n, widest)
 		}
 	})
 }
@@ -180,3 +180,14 @@ func TestPaceGivesUp(t *testing.T) {
 		}
 	})
 }
+
+// TestPaceOfPacedStores has a store say how many pages to read at a time.
+func TestPaceOfPacedStores(t *testing.T) {
+	if p := newPace(paced{new(table)}); p.most != 2 || p.window != 2 {
+		t.Errorf("it is %g of %g pages at a time, want 2 of 2", p.window, p.most)
+	}
+}
+
+type paced struct{ *table }
+
+func (paced) Pages() int { return 2 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -198,6 +199,9 @@ func (v *viewer) pull(ctx context.Context) (state joblog.State, err error, ok bo
 	metrics.events.Add(v.stream.Rows() - before)
 	v.note(err)
 	ok = len(b) == joblog.ChunkRoom || v.write(b)
+	if !v.stream.Live() {
+		runtime.Gosched() // live rows come first, and there may be one processor
+	}
 	if since := v.stream.Since(); ok && !v.full && !since.IsZero() {
 		flushed(time.Since(since))
 	}

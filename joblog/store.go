@@ -71,8 +71,7 @@ type Job struct {
 // nothing and cannot fail.
 //
 // A store may have further powers, each an interface of one method: Listener,
-// Appender, StateSetter, Remover, Newester,
-// Recenter, Finder.
+// Appender, StateSetter, Remover, Newester, Paced, Recenter, Finder.
 type Store interface {
 	// Jobs looks up jobs. Unknown ones, those that belong to somebody else than
 	// was asked for, and ids and owners that no job can have are missing from
@@ -247,6 +246,12 @@ type Newester interface {
 	// Newest is the highest id ever given out, even if the row is gone.
 	// A cursor beyond it is not of this store, or of a later one.
 	Newest(ctx context.Context) (int64, error)
+}
+
+// Paced is a Store whose Read is not to be called too often at the same time.
+type Paced interface {
+	// Pages is how many pages it is good to read at a time; 1 at least.
+	Pages() int
 }
 
 // RecentRows is how many rows, the newest ones, a Recenter looks at, so that

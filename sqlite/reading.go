@@ -276,7 +276,9 @@ func (r *reading) scan(ctx context.Context, g joblog.Range) error {
 // read runs a statement of rows of the job, and counts them.
 func (r *reading) read(ctx context.Context, query string, args []any, n *int) error {
 	return each(ctx, r.tx, query, args, func(scan scanner) error {
-		*n++
+		if *n++; *n%128 == 0 {
+			runtime.Gosched() // as in stretches
+		}
 		return r.add(scan, r.q.Job)
 	})
 }

@@ -156,6 +156,7 @@ var (
 	_ joblog.Appender    = (*Store)(nil)
 	_ joblog.StateSetter = (*Store)(nil)
 	_ joblog.Newester    = (*Store)(nil)
+	_ joblog.Paced       = (*Store)(nil)
 	_ joblog.Recenter    = (*Store)(nil)
 	_ joblog.Remover     = (*Store)(nil)
 	_ joblog.Listener    = (*Store)(nil)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/caddyjobs/caddyjobs/joblog"
@@ -14,6 +15,10 @@ const (
 	longestWait = 5 * time.Second
 	longestRead = 8 * time.Second
 )
+
+// Pages is how many pages to read at a time: SQLite works on the processors of this
+// process, of which live viewers need one.
+func (s *Store) Pages() int { return min(readers, max(1, runtime.GOMAXPROCS(0)-1)) }
 
 // inTurn is use for calls of which there may be many at once: as many as turns has
 // places are served. Whoever waits too long, or takes too long, is not served; it
