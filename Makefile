@@ -28,7 +28,9 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: ## serve Caddyfile.example on http://localhost:8080
-	go run ./cmd/caddy run --config Caddyfile.example
+	@mkdir -p .cache
+	go build -o .cache/caddy ./cmd/caddy
+	exec .cache/caddy run --config Caddyfile.example
 
 build: tools ## build bin/caddy with xcaddy, as users do
 	scripts/build-caddy

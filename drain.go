@@ -28,8 +28,8 @@ func spread(streams int, within time.Duration) time.Duration {
 // exiting is begun once, when the process is to exit.
 var exiting sync.Once
 
-// joinServer has a handler's server tell of the connection of each request, and has
-// its requests and streams end when it is to exit. With the default grace period a
+// joinServer has a handler's server tell of its connections, and has its requests and
+// streams end when it is to exit. With the default grace period a
 // server waits for its last request for ever, and tells nobody but whom it calls then.
 func joinServer(ctx caddy.Context) {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
@@ -41,6 +41,7 @@ func joinServer(ctx caddy.Context) {
 		within = time.Duration(loaded.(*App).DrainTimeout)
 	}
 	server.RegisterConnContext(parking.ConnContext)
+	server.RegisterConnState(everyone.awaited.changed)
 	server.RegisterOnShutdown(func() { shutDown(within) })
 }
 

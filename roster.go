@@ -3,6 +3,7 @@ package caddyjobs
 import (
 	"cmp"
 	"math"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -14,7 +15,8 @@ var everyone = newRoster()
 
 // roster knows all streams, and counts them by what they may be too many of.
 type roster struct {
-	most func() int // there may be, known once: above it, what would fail next is connections to the databases
+	most    func() int // there may be, known once: above it, what would fail next is connections to the databases
+	awaited awaited
 
 	mu      sync.Mutex
 	last    uint64             // the number of the newest
@@ -36,7 +38,7 @@ func newRoster() *roster {
 	return &roster{
 		most:    sync.OnceValue(mostViewers),
 		viewers: map[uint64]*viewer{}, from: map[netip.Prefix]int{}, users: map[string]int{}, jobs: map[jobOf]int{},
-		visits: map[*visit]struct{}{},
+		visits: map[*visit]struct{}{}, awaited: awaited{conns: map[net.Conn]struct{}{}},
 	}
 }
 
@@ -153,9 +155,10 @@ func (r *roster) depart(v *visit) {
 	delete(r.visits, v)
 }
 
-// cut ends the streams and requests that do not end by themselves: something
-// blocks them. All that come later are cut, too.
+// cut ends the streams, requests and connections that do not end by themselves:
+// something blocks them. All that come later are cut, too.
 func (r *roster) cut() {
+	r.awaited.cut()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true

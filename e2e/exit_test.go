@@ -100,8 +100,8 @@ func TestExitBlocked(t *testing.T) {
 	s.stop(t) // Caddy itself would wait for as long as a write may stall
 }
 
-// TestExitHeld stops the server while clients hold it in all ways but streams: with
-// bodies that never come, where one is read and where none is, and with answers that
+// TestExitHeld stops the server while clients hold it in all ways but streams: without
+// a whole request, with bodies that never come, where one is read and where none is, and with answers that
 // they do not take. stop checks that it waits for none of them.
 func TestExitHeld(t *testing.T) {
 	t.Parallel()
@@ -125,8 +125,19 @@ func TestExitHeld(t *testing.T) {
 			}()
 		}
 	}
+	// And without a whole request, which Go's server waits for up to 10 s.
+	for _, c := range []net.Conn{s.dial(t), s.dialTLS(t), s.dialTLS(t, "h2")} {
+		if secure, ok := c.(*tls.Conn); !ok {
+			fmt.Fprint(c, "GET /jobs/job")
+		} else if err := secure.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s.awaitBlocked(t)
-	s.stop(t)
+	begun := time.Now()
+	if s.stop(t); time.Since(begun) > 8*time.Second {
+		t.Errorf("it took %v", time.Since(begun))
+	}
 }
 
 // TestExitBehind takes the handler out of the config under streams whose clients
