@@ -94,7 +94,7 @@ func drainAll(within time.Duration) {
 			value.(*hub).close(spread(everyone.count(), within))
 			return true
 		})
-		time.AfterFunc(within-within/16, everyone.cut)
+		time.AfterFunc(within-min(within/16, time.Second), everyone.cut)
 	})
 }
 

@@ -201,7 +201,7 @@ func (l *Logs) serve(visit *visit, q *request, id string) *refusal {
 	defer cancel()
 	v.cut.Store(new(func() {
 		cancel()
-		visit.cut()
+		visit.cut(v.stall)
 	}))
 	defer v.cut.Store(nil)
 	v.spans = h.connect(ctx, id, q)
@@ -217,7 +217,7 @@ func (l *Logs) serve(visit *visit, q *request, id string) *refusal {
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	limit, done := visit.lift()
+	limit, done := visit.lift(v.stall)
 	defer done()
 	if over, err = v.serve(ctx, w, r, limit); err != nil {
 		return l.refuse(err)

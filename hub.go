@@ -132,6 +132,7 @@ func (h *hub) named(to slog.Handler) slog.Handler {
 func (h *hub) Destruct() error {
 	h.end()
 	h.work.Wait()
+	h.pace.stop()
 	h.shelf.keep(0)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -188,7 +189,13 @@ func (h *hub) Read(ctx context.Context, q joblog.Query) (joblog.Page, error) {
 // read reads a page from the store when it is the turn of a client of a network. It
 // may return errStoreDown, joblog.ErrUnserved and ctx's error.
 func (h *hub) read(ctx context.Context, from netip.Prefix, q joblog.Query) (page joblog.Page, err error) {
+	if err := h.health.refused(); err != nil {
+		return page, fmt.Errorf("%w: %w", errStoreDown, err)
+	}
 	done, err := h.pace.take(ctx, from)
+	if errors.Is(err, joblog.ErrUnserved) {
+		h.health.note(err)
+	}
 	if err != nil {
 		return page, err
 	}

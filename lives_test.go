@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -174,6 +175,31 @@ func TestMadeAgainLive(t *testing.T) {
 				t.Errorf("who has seen the new log is told %q", got)
 			}
 		})
+	}
+}
+
+// TestMadeAgainEmpty has a job be made again that completes without a row. Its ids are
+// told from those of the job before, though there is none above: its clients are told
+// the end once.
+func TestMadeAgainEmpty(t *testing.T) {
+	s := newSite(t, often(owned), byTenant+witnessed)
+	s.post(t, "nightly", "of the old 0", "of the old 1")
+	st := s.get(t, "/witness/nightly")
+	st.until("caught_up")
+	change(t, s.db, anew("nightly", "completed", "t1")...)
+	st.rest()
+	again := s.get(t, "/witness/nightly", "Last-Event-ID", "2").rest()
+	if !strings.Contains(again, "event: gap\n") || !strings.Contains(again, `"type":"complete"`) {
+		t.Fatalf("who comes again gets %q", again)
+	}
+	ids := regexp.MustCompile(`(?m)^id: (.*)$`).FindAllStringSubmatch(again, -1)
+	last := ids[len(ids)-1][1]
+	if st := s.get(t, "/witness/nightly", "Last-Event-ID", last); st.status != http.StatusNoContent {
+		t.Errorf("after %s: %d %q", last, st.status, st.rest())
+	}
+	s.post(t, "nightly", "a late row")
+	if got := s.get(t, "/witness/nightly", "Last-Event-ID", last).rest(); strings.Count(got, "a late row") != 1 || strings.Contains(got, "event: gap\n") {
+		t.Errorf("after %s, later: %q", last, got)
 	}
 }
 

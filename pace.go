@@ -3,7 +3,6 @@ package caddyjobs
 import (
 	"context"
 	"fmt"
-	"math"
 	"net/netip"
 	"slices"
 	"sync"
@@ -19,11 +18,12 @@ const (
 	narrow   = 1. / 4
 	widening = 1. / 4                 // a second, while ticks are about as fast as without reads
 	settling = 100 * time.Millisecond // after narrowing, to see what comes of it
+	endless  = 4                      // times as many pages there are at most, with those that take too long
 )
 
 const (
 	// longestTurn is how long a page waits for its turn.
-	longestTurn = 10 * time.Second
+	longestTurn = 5 * time.Second
 	// longestPage is after which time a page that is being read counts no more: it
 	// is not the others' fault, and they are not to wait for it.
 	longestPage = time.Second
@@ -38,10 +38,12 @@ type pace struct {
 	most    float64 // of window
 	window  float64 // pages at a time, at most
 	changed time.Time
-	alone   mean // how long ticks take without reads
-	beside  mean // and beside them
-	reading int  // pages
-	resting bool // no page is begun for now
+	speed   speed
+
+	turns   int // that are taken, and have not ended
+	pages   int // that are being read, whether their turns have ended or not
+	rest    *time.Timer
+	resting bool // no page is begun until rest fires
 	waiting map[netip.Prefix][]chan struct{}
 	order   []netip.Prefix // of those in waiting, the one whose turn is next first
 }
@@ -51,21 +53,24 @@ func newPace(s joblog.Store) *pace {
 	if s, ok := s.(joblog.Paced); ok {
 		most = s.Pages()
 	}
-	return &pace{most: float64(most), window: float64(most), waiting: map[netip.Prefix][]chan struct{}{}}
+	p := &pace{most: float64(most), window: float64(most), waiting: map[netip.Prefix][]chan struct{}{}}
+	p.rest = time.AfterFunc(time.Hour, p.rested)
+	p.rest.Stop()
+	return p
 }
 
-// take waits for a client's turn to read a page, which ends with done. Its errors are
-// joblog.ErrUnserved, and ctx's.
+// stop ends the pauses. Nobody reads any more.
+func (p *pace) stop() { p.rest.Stop() }
+
+// take waits for a client's turn to read a page; done is to be called when that was
+// read. Its errors are joblog.ErrUnserved, and ctx's.
 func (p *pace) take(ctx context.Context, from netip.Prefix) (done func(), err error) {
 	turn := p.queue(from)
 	patience := time.NewTimer(longestTurn)
 	defer patience.Stop()
 	select {
 	case <-turn:
-		begun := time.Now()
-		end := sync.OnceFunc(func() { p.done(time.Since(begun)) })
-		late := time.AfterFunc(longestPage, end)
-		return func() { late.Stop(); end() }, nil
+		return p.begin(), nil
 	case <-patience.C:
 		err = fmt.Errorf("%w: others have read logs for %s", joblog.ErrUnserved, longestTurn)
 	case <-ctx.Done():
@@ -73,6 +78,21 @@ func (p *pace) take(ctx context.Context, from netip.Prefix) (done func(), err er
 	}
 	p.abandon(from, turn)
 	return nil, err
+}
+
+// begin begins a page, whose turn ends with it, or when it takes too long.
+func (p *pace) begin() (done func()) {
+	begun := time.Now()
+	end := sync.OnceFunc(func() { p.endTurn(time.Since(begun)) })
+	late := time.AfterFunc(longestPage, end)
+	return func() {
+		late.Stop()
+		p.mu.Lock()
+		p.pages--
+		p.speed.read = time.Now()
+		p.mu.Unlock()
+		end()
+	}
 }
 
 // queue returns a channel that is closed when it is the client's turn.
@@ -93,10 +113,12 @@ func (p *pace) abandon(from netip.Prefix, turn chan struct{}) {
 	i := slices.Index(p.waiting[from], turn)
 	if i >= 0 {
 		p.leave(from, i)
+	} else {
+		p.pages--
 	}
 	p.mu.Unlock()
 	if i < 0 {
-		p.done(0)
+		p.endTurn(0)
 	}
 }
 
@@ -110,25 +132,36 @@ func (p *pace) leave(from netip.Prefix, i int) {
 
 // serve begins as many turns as there may be. The caller holds mu.
 func (p *pace) serve() {
-	for len(p.order) > 0 && !p.resting && p.reading < max(1, int(p.window)) {
+	const silence = 2 * time.Second // without ticks: nobody watches live
+	if time.Since(p.changed) > silence {
+		p.widen()
+	}
+	for len(p.order) > 0 && !p.resting && p.turns < max(1, int(p.window)) && p.pages < endless*int(p.most) {
 		from := p.order[0]
 		p.order = append(p.order[1:], from)
-		p.reading++
+		p.turns++
+		p.pages++
 		close(p.waiting[from][0])
 		p.leave(from, 0)
 	}
 }
 
-// done ends a turn that took so long.
-func (p *pace) done(took time.Duration) {
+// endTurn ends a turn that took so long.
+func (p *pace) endTurn(took time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.reading--
-	if p.window < 1 && !p.resting {
-		p.resting = true
-		time.AfterFunc(time.Duration(float64(took)*(1/p.window-1)), p.rested)
+	if p.turns--; p.window < 1 {
+		p.pause(time.Duration(float64(took) * (1/p.window - 1)))
 	}
 	p.serve()
+}
+
+// pause has no page begin for a while. The caller holds mu.
+func (p *pace) pause(d time.Duration) {
+	if !p.resting {
+		p.resting = true
+		p.rest.Reset(d)
+	}
 }
 
 func (p *pace) rested() {
@@ -138,49 +171,25 @@ func (p *pace) rested() {
 	p.serve()
 }
 
-// ticked takes account of how long after it was due a tick had ended.
-func (p *pace) ticked(took time.Duration) {
+// ticked takes account of a tick that was to begin at a time, and has ended.
+func (p *pace) ticked(wanted time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.reading == 0 {
-		p.alone.add(took)
-	} else {
-		p.beside.add(took)
+	switch slow := p.speed.tick(wanted, p.pages > 0); {
+	case !slow:
+		p.widen()
+	case time.Since(p.changed) >= settling:
+		p.window, p.changed = max(p.window/2, narrow), time.Now()
 	}
-	p.adapt()
+	if p.speed.forgotten() {
+		p.pause(lull) // to see how long ticks take without reads
+	}
 	p.serve()
 }
 
-// adapt narrows or widens the window. The caller holds mu.
-func (p *pace) adapt() {
-	const noticeable = float64(time.Millisecond) / 2
+// widen has more pages read at a time, the more time has passed. The caller holds mu.
+func (p *pace) widen() {
 	now := time.Now()
-	since := now.Sub(p.changed)
-	switch slow := p.reading > 0 && p.alone.some && p.beside.value() > 1.5*p.alone.value()+noticeable; {
-	case !slow:
-		p.window = min(p.window+widening*since.Seconds(), p.most)
-	case since < settling:
-		return
-	default:
-		p.window = max(p.window/2, narrow)
-	}
+	p.window = min(p.window+widening*now.Sub(p.changed).Seconds(), p.most)
 	p.changed = now
 }
-
-// mean is about the root mean square of the last durations: the few that are long
-// count for more, as they do for those who wait.
-type mean struct {
-	squares float64
-	some    bool
-}
-
-func (m *mean) add(d time.Duration) {
-	const weight = 1. / 16
-	square := float64(d) * float64(d)
-	if !m.some {
-		m.squares, m.some = square, true
-	}
-	m.squares += (square - m.squares) * weight
-}
-
-func (m *mean) value() float64 { return math.Sqrt(m.squares) }

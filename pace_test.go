@@ -44,9 +44,10 @@ func onPace(t *testing.T, test func(t *testing.T, c *crowd)) {
 		test(t, c)
 		close(c.release)
 		synctest.Wait()
-		if c.pace.reading != 0 || len(c.waiting) > 0 || len(c.order) > 0 {
-			t.Errorf("%d pages are being read, %v wait in the order %v", c.pace.reading, c.waiting, c.order)
+		if c.turns != 0 || c.pages != 0 || len(c.waiting) > 0 || len(c.order) > 0 {
+			t.Errorf("%d turns, %d pages are being read, %v wait in the order %v", c.turns, c.pages, c.waiting, c.order)
 		}
+		c.stop()
 	})
 }
 
@@ -55,7 +56,9 @@ const one, another = "192.0.2.1/32", "198.51.100.1/32"
 // ticks has ticks for a while, each of which takes so long.
 func (c *crowd) ticks(while, took time.Duration) {
 	for begun := time.Now(); time.Since(begun) < while; elapse(50 * time.Millisecond) {
-		c.ticked(took)
+		wanted := time.Now()
+		elapse(took)
+		c.ticked(wanted)
 	}
 }
 
@@ -66,8 +69,8 @@ func (c *crowd) narrowed(t *testing.T) {
 	c.read(t.Context(), one)
 	c.ticks(time.Second/2, 50*time.Millisecond)
 	c.release <- struct{}{}
+	elapse(1900 * time.Millisecond) // the pause
 	synctest.Wait()
-	c.ticks(time.Second, time.Millisecond)
 }
 
 // TestPaceYields has ticks take long beside reads, and reads make way for them: one
@@ -84,7 +87,7 @@ func TestPaceYields(t *testing.T) {
 		}
 		c.ticks(longestPage/2, 50*time.Millisecond)
 		c.release <- struct{}{}
-		c.ticks(longestPage, 50*time.Millisecond)
+		elapse(longestPage)
 		if n := c.reading.Load(); n != 0 {
 			t.Errorf("%d pages are read in the pause, want 0", n)
 		}
@@ -152,7 +155,7 @@ func TestPaceOfEndlessPages(t *testing.T) {
 		c.read(t.Context(), one)
 		synctest.Wait()
 		turn, begun := c.read(t.Context(), another), time.Now()
-		if err := <-turn; err != nil || time.Since(begun) > 2*longestPage {
+		if err := <-turn; err != nil || time.Since(begun) > 5*longestPage {
 			t.Errorf("after %s: %v", time.Since(begun), err)
 		}
 	})
@@ -163,12 +166,13 @@ func TestPaceGivesUp(t *testing.T) {
 	onPace(t, func(t *testing.T, c *crowd) {
 		c.narrowed(t)
 		ctx, leave := context.WithCancel(t.Context())
-		gone := c.read(ctx, one)
 		c.read(t.Context(), one)
 		synctest.Wait()
+		gone := c.read(ctx, one)
+		synctest.Wait()
 		leave()
-		if err := <-gone; err != nil && !errors.Is(err, context.Canceled) {
-			t.Error(err)
+		if err := <-gone; !errors.Is(err, context.Canceled) {
+			t.Errorf("it left: %v", err)
 		}
 		for range 40 {
 			c.read(t.Context(), one)
@@ -191,3 +195,90 @@ func TestPaceOfPacedStores(t *testing.T) {
 type paced struct{ *table }
 
 func (paced) Pages() int { return 2 }
+
+// TestPaceAfterSpikes has one tick take very long beside reads, and all others as long
+// as without: reads are not slowed down for long.
+func TestPaceAfterSpikes(t *testing.T) {
+	onPace(t, func(t *testing.T, c *crowd) {
+		c.ticks(time.Second, time.Millisecond)
+		c.read(t.Context(), one)
+		synctest.Wait()
+		c.ticks(50*time.Millisecond, 10*time.Second)
+		c.ticks(time.Minute/2, time.Millisecond)
+		if c.window < widest/2 {
+			t.Errorf("%g pages are read at a time after half a minute", c.window)
+		}
+	})
+}
+
+// TestPaceOfBusyStores has ticks only while pages are read, of which the turns have
+// long ended: those are not taken for ticks without reads.
+func TestPaceOfBusyStores(t *testing.T) {
+	onPace(t, func(t *testing.T, c *crowd) {
+		c.ticks(time.Second, time.Millisecond)
+		for range 100 {
+			c.read(t.Context(), one)
+		}
+		c.ticks(2*longestPage, 400*time.Millisecond)
+		c.ticks(remembered/2, 400*time.Millisecond)
+		if c.window != narrow || c.speed.alone.value() > float64(10*time.Millisecond) {
+			t.Errorf("%g pages are read at a time, ticks without reads take %g ns", c.window, c.speed.alone.value())
+		}
+		if n := int(c.reading.Load()); n > endless*widest {
+			t.Errorf("%d pages are read", n)
+		}
+	})
+}
+
+// TestPaceStartsBusy has reads from the first tick on: it is found out in a lull how
+// long ticks take without them.
+func TestPaceStartsBusy(t *testing.T) {
+	onPace(t, func(t *testing.T, c *crowd) {
+		stop := make(chan struct{})
+		for range 4 {
+			go func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					if done, err := c.take(t.Context(), netip.MustParsePrefix(one)); err == nil {
+						elapse(20 * time.Millisecond)
+						done()
+					}
+				}
+			}()
+		}
+		for begun := time.Now(); time.Since(begun) < remembered; elapse(50 * time.Millisecond) {
+			wanted := time.Now()
+			c.mu.Lock()
+			busy := c.pages > 0
+			c.mu.Unlock()
+			if elapse(time.Millisecond); busy {
+				elapse(40 * time.Millisecond)
+			}
+			c.ticked(wanted)
+		}
+		if c.window > 1 {
+			t.Errorf("%g pages are read at a time; ticks take %g ns beside them, and %g without", c.window, c.speed.beside.value(), c.speed.alone.value())
+		}
+		close(stop)
+		elapse(time.Minute)
+	})
+}
+
+// TestPaceWithoutTicks has nobody watch live any more: all pages there may be are read.
+func TestPaceWithoutTicks(t *testing.T) {
+	onPace(t, func(t *testing.T, c *crowd) {
+		c.narrowed(t)
+		elapse(time.Minute)
+		for range widest {
+			c.read(t.Context(), one)
+		}
+		synctest.Wait()
+		if n := c.reading.Load(); n != widest {
+			t.Errorf("%d pages are read at a time, want %d", n, widest)
+		}
+	})
+}

@@ -36,6 +36,7 @@ type poller struct {
 
 	wanted  time.Time     // when the last tick was to begin
 	started time.Time     // when it began
+	first   bool          // it opened the tail, which takes longer
 	whole   time.Time     // when the last one began that found out all
 	heard   time.Time     // when there was the first hint since then; zero if there was none
 	woken   bool          // poked since then
@@ -190,6 +191,7 @@ func (p *poller) read(ctx context.Context) (more bool, err error) {
 
 func (p *poller) next(ctx context.Context) (more bool, err error) {
 	if p.tail == nil {
+		p.first = true
 		if p.tail, err = p.hub.store.Tail(ctx); err != nil {
 			p.tail = nil
 			return false, err
@@ -234,9 +236,10 @@ func (p *poller) measure(err error) {
 	m.rows.Add(float64(p.found))
 	if err != nil {
 		m.failures.Inc()
-	} else {
-		p.hub.pace.ticked(time.Since(p.wanted))
+	} else if !p.first {
+		p.hub.pace.ticked(p.wanted)
 	}
+	p.first = false
 	p.hub.tracePoll(p.started, p.found, len(p.jobs), err)
 }
 

@@ -145,7 +145,7 @@ func (r *roster) arrive(v *visit) {
 	defer r.mu.Unlock()
 	r.visits[v] = struct{}{}
 	if r.closed {
-		v.cut()
+		v.cut(briefly)
 	}
 }
 
@@ -166,7 +166,7 @@ func (r *roster) cut() {
 		v.stop()
 	}
 	for v := range r.visits {
-		v.cut()
+		v.cut(briefly)
 	}
 }
 

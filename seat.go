@@ -15,6 +15,8 @@ func (v *viewer) begin(ctx context.Context) (err error) {
 		return err
 	}
 	v.seat.Store(seat)
+	told := v.opts.After.N // in an id of this life it is above the one before
+	v.opts.After, v.opts.Former = v.opts.After.Trim(), seat.former
 	if after := v.opts.After.N; after > v.hub.Position().N {
 		newest, ok, err := v.hub.newest(ctx)
 		if err != nil {
@@ -25,7 +27,7 @@ func (v *viewer) begin(ctx context.Context) (err error) {
 			v.gap = "the store does not have what the Last-Event-ID says; it went back in time, or is another one"
 		}
 	}
-	if after := v.opts.After.N; after > 0 && after <= seat.former {
+	if told > 0 && told <= seat.former {
 		v.gap = "the job was deleted and made again; its log follows as it now is"
 	}
 	if v.gap != "" {

@@ -1,6 +1,7 @@
 package caddyjobs
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/net/http2"
 
 	"github.com/caddyjobs/caddyjobs/internal/testhttp2"
 )
@@ -108,6 +111,51 @@ func TestStallTimeoutDeafHTTP2(t *testing.T) {
 		_, err := conn.Write([]byte("x"))
 		return err != nil
 	})
+}
+
+// TestStallTimeoutSlowHTTP2 has a connection of HTTP/2 be read slowly all the time, but
+// for one of its streams: that one is reset once what was written before is read, and
+// the other goes on.
+func TestStallTimeoutSlowHTTP2(t *testing.T) {
+	s := newSite(t, withHTTP2+strings.Replace(sqliteStore, "poll_interval", "stall_timeout 3s\n heartbeat 1s\n poll_interval", 1), both)
+	for range 8 {
+		s.post(t, "job", slices.Repeat([]string{strings.Repeat("x", 20_000)}, 20)...)
+	}
+	open, cut := everyone.count(), stalls(t)
+	requests, err := testhttp2.Client{Scheme: "http", Authority: "site", Window: testhttp2.First}.Requests("/jobs/job/logs", "/jobs/job/logs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := s.dial(t)
+	var wider bytes.Buffer // for the second stream, and the connection
+	f := http2.NewFramer(&wider, nil)
+	if err := errors.Join(f.WriteWindowUpdate(3, 1<<30), f.WriteWindowUpdate(0, 1<<30)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write(append(requests, wider.Bytes()...)); err != nil {
+		t.Fatal(err)
+	}
+	slow := make(chan error, 1)
+	go func() {
+		part := make([]byte, 6<<10)
+		for {
+			if _, err := io.ReadFull(conn, part); err != nil {
+				slow <- err
+				return
+			}
+			pause(t.Context(), 50*time.Millisecond)
+		}
+	}()
+	eventually(t, "both have begun", func() bool { return everyone.count() == open+2 })
+	eventually(t, "one is cut", func() bool { return stalls(t) == cut+1 })
+	select {
+	case err := <-slow:
+		t.Errorf("the connection was closed: %v", err)
+	case <-time.After(time.Second):
+	}
+	if n := everyone.count() - open; n != 1 {
+		t.Errorf("%d streams are open, want 1", n)
+	}
 }
 
 // TestStallAtTheEnd has clients that take nothing of the end of logs that are

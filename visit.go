@@ -18,9 +18,9 @@ const (
 	lingering = 500 * time.Millisecond
 	// cutAgain is after which time what was cut is cut again.
 	cutAgain = 100 * time.Millisecond
-	// resets is how many times a stream of HTTP/2 is reset before its connection is
-	// closed.
-	resets = 5
+	// briefly is how long a stream that is cut may take to be reset when the process
+	// exits.
+	briefly = 500 * time.Millisecond
 )
 
 // visit is a request in one of the handlers. It can be cut, whatever blocks it: a
@@ -35,8 +35,9 @@ type visit struct {
 
 	mu    sync.Mutex
 	over  bool        // the handler has returned: neither must be used
+	reset bool        // its writing was cut, once at least
 	again *time.Timer // cuts again; nil unless it is cut
-	cuts  int         // of its writing, so far
+	until time.Time   // when its connection is closed, if that has not cut it over HTTP/2; zero unless its writing is cut
 }
 
 // arrive begins a visit, which leave ends.
@@ -79,7 +80,7 @@ func attend(w http.ResponseWriter, r *http.Request, answer func(http.ResponseWri
 // answer writes an answer, all of it: what is left to the server when the handler
 // has returned cannot be cut.
 func (v *visit) answer(write func(http.ResponseWriter) error) error {
-	late := time.AfterFunc(longestAnswer, v.cut)
+	late := time.AfterFunc(longestAnswer, func() { v.cut(longestAnswer) })
 	defer late.Stop()
 	err := write(v.w)
 	_ = v.rc.Flush() // that the client is gone is no concern of ours
@@ -117,51 +118,65 @@ func (v *visit) ends() bool {
 // read it.
 func (v *visit) hurry() { _ = v.rc.SetReadDeadline(time.Now().Add(lingering)) }
 
-// cut makes all that the client has yet to send or to take fail.
-func (v *visit) cut() { v.expire(true) }
-
-// cutReading makes all that the client has yet to send fail.
-func (v *visit) cutReading() { v.expire(false) }
-
-// expire sets deadlines that have passed, and sets them again until the handler
-// returns: Caddy sets its own before each read and each write.
-func (v *visit) expire(writing bool) {
+// cut makes all that the client has yet to send or to take fail. Over HTTP/2 that
+// resets the stream, but a reset is itself to be written: a connection that does not
+// take it for as long as patience is closed, with all its streams.
+func (v *visit) cut(patience time.Duration) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	first := v.until.IsZero()
+	if until := time.Now().Add(patience); first || until.Before(v.until) {
+		v.until = until
+	}
+	if first {
+		v.expire()
+	}
+}
+
+// cutReading makes all that the client has yet to send fail.
+func (v *visit) cutReading() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.expire()
+}
+
+// expire sets deadlines that have passed, and sets them again until the handler
+// returns: Caddy sets its own before each read and each write. The caller holds mu.
+func (v *visit) expire() {
 	if v.over {
 		return
 	}
 	past := time.Unix(1, 0)
 	_ = v.rc.SetReadDeadline(past) // a connection that is gone needs none
-	if writing {
-		v.cuts++
+	if !v.until.IsZero() {
 		v.cutWriting(past)
 	}
 	if v.again != nil {
 		v.again.Stop()
 	}
-	v.again = time.AfterFunc(cutAgain, func() { v.expire(writing) })
+	v.again = time.AfterFunc(cutAgain, v.cutReading)
 }
 
-// cutWriting makes all that the client has yet to take fail. Over HTTP/2 that resets
-// the stream, but a reset is itself to be written: a connection that takes nothing
-// does not take it either, and is closed, with all its streams. The caller holds mu.
+// cutWriting makes all that the client has yet to take fail. One reset is enough:
+// thousands that wait to be written end their connection. The caller holds mu.
 func (v *visit) cutWriting(past time.Time) {
 	conn := parking.Connection(v.r.Context())
 	switch {
-	case v.r.ProtoMajor != 2 || v.cuts <= resets || conn == nil:
+	case v.r.ProtoMajor != 2 || !v.reset || conn == nil:
+		v.reset = true
 		_ = v.inner.SetWriteDeadline(past) // a connection that is gone needs none
-	case v.cuts == resets+1:
+	case !time.Now().Before(v.until):
+		v.until = time.Now().Add(longestAnswer)
 		go func() { _ = conn.Close() }() // TLS says goodbye first, which may block
 	}
 }
 
-// lift is liftTimeouts. Who cuts the request, which sets deadlines, comes before
-// it or after.
-func (v *visit) lift() (limit *lateDeadline, done func()) {
+// lift is liftTimeouts, for a client that may take nothing for as long as stall. To cut
+// the request, which sets deadlines, comes before it or after.
+func (v *visit) lift(stall time.Duration) (limit *lateDeadline, done func()) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return liftTimeouts(v.w, v.r, v.cut)
+	return liftTimeouts(v.w, v.r, func() { v.cut(stall) })
 }
 
 // refuse answers with a refusal.

@@ -66,6 +66,22 @@ func (c Cursor) Clip(n int64) Cursor {
 	return Cursor{N: n, Holes: c.Holes[:i:i]}
 }
 
+// above is c with an N above n: what it does not cover of that is a hole.
+func (c Cursor) above(n int64) Cursor {
+	if c.N > n {
+		return c
+	}
+	return Cursor{N: n + 1, Holes: append(slices.Clone(c.Holes), Range{Lo: c.N + 1, Hi: n + 1})}
+}
+
+// Trim is c without the hole that may be at its top.
+func (c Cursor) Trim() Cursor {
+	if c.N > 0 && !c.Covers(c.N) {
+		return c.Clip(c.N - 1)
+	}
+	return c
+}
+
 // splice is c up to id, which is not above c's N, and d above it.
 func (c Cursor) splice(id int64, d Cursor) Cursor {
 	low, high := c.Holes.upTo(id), d.Holes.above(id)

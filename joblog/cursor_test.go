@@ -224,3 +224,26 @@ func edges(id int64, cursors ...Cursor) (ids []int64) {
 	}
 	return slices.DeleteFunc(ids, func(id int64) bool { return id < 1 })
 }
+
+// TestAbove says the same by an id above another one, and reads it back.
+func TestAbove(t *testing.T) {
+	for _, text := range []string{"0", "1", "7", "7~1", "9~2.3", "20~1-4.1"} {
+		c, err := ParseCursor(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		above := c.above(12)
+		again, err := ParseCursor(above.String())
+		if err != nil || above.N < 13 {
+			t.Errorf("%s above 12: %s, %v", text, above, err)
+		}
+		for id := range int64(25) {
+			if again.Covers(id) != c.Covers(id) && id > 0 {
+				t.Errorf("%s above 12: %s covers %d: %t", text, again, id, again.Covers(id))
+			}
+		}
+		if trimmed := again.Trim(); !trimmed.equal(c) {
+			t.Errorf("%s above 12, trimmed: %s", text, trimmed)
+		}
+	}
+}

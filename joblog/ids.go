@@ -51,7 +51,7 @@ func (d *ids) note(f *Frame) {
 func (s *Stream) settle(b []byte) []byte {
 	if s.ids.owed > 0 {
 		s.ids.owed = 0
-		return s.opts.Format.AppendPosition(b, s.have(), 0)
+		return s.opts.Format.AppendPosition(b, s.position(s.have()), 0)
 	}
 	return b
 }
@@ -63,7 +63,7 @@ func (s *Stream) Remind(b []byte) []byte {
 		return b
 	}
 	s.over = false
-	return s.opts.Format.AppendPosition(b, s.have(), 0)
+	return s.opts.Format.AppendPosition(b, s.position(s.have()), 0)
 }
 
 // leave appends what a viewer has who was read a part of the log for in which
@@ -76,5 +76,5 @@ func (s *Stream) leave(b []byte) []byte {
 	if s.rows == 0 {
 		told = s.opts.Told // nothing has come after that end
 	}
-	return s.opts.Format.AppendPosition(b, s.looked.from, told)
+	return s.opts.Format.AppendPosition(b, s.position(s.looked.from), told)
 }

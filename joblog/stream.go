@@ -36,6 +36,9 @@ type Options struct {
 	// Since is the earliest time of the rows wanted, in milliseconds since 1970;
 	// 0 for all. Rows without a time are before it.
 	Since int64
+	// Former is the last id of an earlier job of this name; 0 if there was none. All ids
+	// that the stream sends for itself are above it.
+	Former int64
 	// Once ends the stream when the backlog was sent.
 	Once bool
 	// Unit is about how many bytes one Pull appends at most, besides its last row;
@@ -312,7 +315,7 @@ func (s *Stream) rest(b []byte) ([]byte, State, error) {
 		if s.knows(end.State) {
 			return b, Ended, nil
 		}
-		return s.opts.Format.AppendEnd(b, end.State, s.have().Union(end.Cursor)), Ended, nil
+		return s.opts.Format.AppendEnd(b, end.State, s.position(s.have().Union(end.Cursor))), Ended, nil
 	}
 	if state, awaited := s.em.Awaits(); awaited && !s.told { // the backlog is not over before the end
 		if s.next < s.em.Next() {
@@ -328,7 +331,7 @@ func (s *Stream) rest(b []byte) ([]byte, State, error) {
 	}
 	if !s.told {
 		s.told, s.ids.owed = true, 0
-		c := s.have()
+		c := s.position(s.have())
 		b = s.opts.Format.AppendNotice(b, CaughtUp, "", &c)
 	}
 	return s.settle(b), Idle, nil
@@ -342,3 +345,6 @@ func (s *Stream) knows(end string) bool {
 
 // have is what the viewer has.
 func (s *Stream) have() Cursor { return s.trail.at.Union(s.latest) }
+
+// position is an id that says what c covers.
+func (s *Stream) position(c Cursor) Cursor { return c.above(s.opts.Former) }
