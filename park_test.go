@@ -53,7 +53,7 @@ func (s *site) raw(t *testing.T, proto, path string) (net.Conn, *http.Response) 
 func TestParked(t *testing.T) {
 	for name, body := range map[string]string{
 		"plain":      both,
-		"middleware": "log\nheader >X-Test yes\nencode gzip\nrequest_body {\n max_size 1MB\n}\n" + both,
+		"middleware": "log\nheader >X-Test yes\nencode gzip\nrequest_body {\n max_size 1MB\n}\nintercept {\n @broken status 500\n replace_status @broken 502\n}\npush\ntemplates {\n mime text/html\n}\n" + both,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := parkedSite(t, body)

@@ -126,6 +126,24 @@ type wrapper struct{ http.ResponseWriter }
 
 func (w wrapper) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// TestPasses knows the wrappers of Caddy's by name, and no other of its package.
+func TestPasses(t *testing.T) {
+	for wrapper, want := range map[string]bool{
+		caddyhttp + ".ResponseWriterWrapper":        true,
+		caddyhttp + "/encode.responseWriter":        true,
+		caddyhttp + ".somethingOfItsNextVersion":    false,
+		caddyhttp + "/encode.somethingElse":         false,
+		caddyhttp + "extra.ResponseWriterWrapper":   false,
+		"example.com/plugin.ResponseWriterWrapper":  false,
+		"github.com/caddyserver/caddy/v2.delegator": false,
+		"example.com/fork/" + caddyhttp + ".a":      false,
+	} {
+		if got := passes(wrapper); got != want {
+			t.Errorf("%s: %t, want %t", wrapper, got, want)
+		}
+	}
+}
+
 // TestTake leaves alone what it does not know.
 func TestTake(t *testing.T) {
 	refused := make(chan error, 1)

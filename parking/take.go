@@ -59,9 +59,30 @@ func Take(w http.ResponseWriter, r *http.Request) (*Conn, error) {
 	return c, nil
 }
 
-// ours is where Caddy's own middleware comes from. Some of it buffers or
-// encodes bodies, which shows; the rest does not touch them.
-const ours = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
+// caddyhttp is the package of Caddy's HTTP server and, below it, its middleware.
+const caddyhttp = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+// passes reports whether a wrapper of a response is known to pass a body on unchanged,
+// or to show that it does not: by Buffered, or a Content-Encoding. Anything else may
+// change what is written to it, now or in its next version.
+func passes(wrapper string) bool {
+	name, ok := strings.CutPrefix(wrapper, caddyhttp)
+	if !ok {
+		return false
+	}
+	switch name {
+	case ".ResponseWriterWrapper",
+		".responseRecorder",                     // log, templates; it buffers if asked to
+		".IdleTimeoutWriter",                    // the server's timeouts, timeouts
+		".readDeadlineWriter",                   // the same
+		"/encode.responseWriter",                // it encodes some types only
+		"/headers.responseWriterWrapper",        // the head only
+		"/intercept.interceptedResponseHandler", // a recorder
+		"/push.linkPusher":                      // the head only
+		return true
+	}
+	return false
+}
 
 // innermost is what the server made, below all wrappers.
 func innermost(w http.ResponseWriter) (http.Hijacker, error) {
@@ -73,7 +94,7 @@ func innermost(w http.ResponseWriter) (http.Hijacker, error) {
 		if b, ok := w.(interface{ Buffered() bool }); ok && b.Buffered() {
 			return nil, fmt.Errorf("a %T buffers it", w)
 		}
-		if !strings.HasPrefix(packageOf(w), ours) {
+		if !passes(packageOf(w) + "." + typeOf(w).Name()) {
 			return nil, fmt.Errorf("a %T may change it", w)
 		}
 		w = wrapper.Unwrap()
@@ -85,12 +106,15 @@ func innermost(w http.ResponseWriter) (http.Hijacker, error) {
 	return h, nil
 }
 
-func packageOf(v any) string {
+func packageOf(v any) string { return typeOf(v).PkgPath() }
+
+// typeOf is the type of a value, or of what it points to.
+func typeOf(v any) reflect.Type {
 	t := reflect.TypeOf(v)
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	return t.PkgPath()
+	return t
 }
 
 // newConn is a connection that can be written to without blocking.
@@ -113,7 +137,7 @@ func newConn(carrier net.Conn) (*Conn, error) {
 // bare is what a wrapper of Caddy's, which looks at the first bytes a client
 // sends, has inside.
 func bare(c net.Conn) net.Conn {
-	if c == nil || packageOf(c) != ours {
+	if c == nil || packageOf(c) != caddyhttp {
 		return c
 	}
 	v := reflect.Indirect(reflect.ValueOf(c))
