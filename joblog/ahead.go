@@ -67,7 +67,7 @@ func (s *Stream) Drop() {
 	s.Close()
 	s.pass()
 	s.trail.shrink()
-	s.sheet, s.scratch, s.leg, s.short, s.looked.to = nil, nil, leg{}, leg{}, Cursor{}
+	s.sheet, s.scratch, s.leg, s.short, s.looked.to = nil, nil, leg{}, idText{}, Cursor{}
 	if len(s.page) > 0 {
 		s.page, s.passed, s.last = nil, 0, false
 	}

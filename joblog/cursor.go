@@ -115,8 +115,13 @@ func (c Cursor) String() string { return string(c.Append(nil)) }
 
 // Append appends what String returns to b.
 func (c Cursor) Append(b []byte) []byte {
-	b = strconv.AppendInt(b, c.N, 10)
-	prev, sep := c.N, byte('~')
+	return c.appendHoles(strconv.AppendInt(b, c.N, 10), '~', nil)
+}
+
+// appendHoles appends the holes, the newest one after sep. ended is called after each,
+// unless it is nil.
+func (c Cursor) appendHoles(b []byte, sep byte, ended func(length int)) []byte {
+	prev := c.N
 	for _, h := range slices.Backward(c.Holes) {
 		b = append(b, sep)
 		b = strconv.AppendInt(b, prev-h.Hi, 36)
@@ -124,7 +129,9 @@ func (c Cursor) Append(b []byte) []byte {
 			b = append(b, '.')
 			b = strconv.AppendInt(b, h.Hi-h.Lo, 36)
 		}
-		prev, sep = h.Lo, '-'
+		if prev, sep = h.Lo, '-'; ended != nil {
+			ended(len(b))
+		}
 	}
 	return b
 }

@@ -98,7 +98,7 @@ func (e *Emitter) Append(pos Cursor, since time.Time, events []Event) {
 	var id []byte
 	for i := range events {
 		ev, c := &events[i], leg.after(ids[i])
-		id = e.ids.append(id[:0], ev.Size(), func() Cursor { return c })
+		id = e.ids.append(id[:0], ev.Size(), func(b []byte) []byte { return appendID(b, c, 0) })
 		f := newFrame(ev.room(id), ev, c)
 		f.since = since.Sub(e.born)
 		if i < late || i == len(events)-1 {

@@ -6,7 +6,7 @@ const (
 	// longIDs is how many bytes of longer ones a stream has for its own rows: those
 	// that it replays, or whose id says what only its viewer has. A client chooses how
 	// long they are.
-	longIDs = 512 << 10
+	longIDs = 8 << 20
 )
 
 // ids are those of rows that are sent one after the other. Each says all that its
@@ -22,13 +22,13 @@ type ids struct {
 
 // append appends the id of the next row, of which the size is known, if it is to
 // have one.
-func (d *ids) append(b []byte, size int, cursor func() Cursor) []byte {
+func (d *ids) append(b []byte, size int, id func([]byte) []byte) []byte {
 	d.owed += size
 	if d.tooLong() {
 		return b // this one would hardly be shorter
 	}
 	start := len(b)
-	b = appendID(b, cursor(), 0)
+	b = id(b)
 	if d.length = len(b) - start; d.tooLong() {
 		return b[:start]
 	}

@@ -82,7 +82,7 @@ type Stream struct {
 	row     int64     // not live: the last one of page that was pulled, or passed; 0 if trail has it
 	ids     ids       // of its rows
 	leg     leg       // not live: of page
-	short   leg       // not live: leg, for ids
+	short   idText    // not live: leg, for ids
 	looked  leg       // not live: what page was looked through for; from is where the next one begins
 	last    bool      // not live: page is the last one up to target
 	latest  Cursor    // live: of the last frame passed
@@ -220,7 +220,7 @@ func (s *Stream) pass() {
 func (s *Stream) arrive() {
 	s.trail.arrive(s.target)
 	s.trail.own = nil
-	s.leg, s.short, s.looked, s.target = leg{}, leg{}, leg{}, Cursor{}
+	s.leg, s.short, s.looked, s.target = leg{}, idText{}, leg{}, Cursor{}
 	s.live, s.sheet, s.page, s.scratch, s.latest, s.ahead = true, nil, nil, nil, s.trail.at, true
 }
 
@@ -231,7 +231,7 @@ func (s *Stream) appendRow(b []byte, e *Event) []byte {
 	}
 	id := s.scratch[:0]
 	if s.opts.Format == SSE {
-		id = s.ids.append(id, e.Size(), func() Cursor { return s.short.after(e.ID) })
+		id = s.ids.append(id, e.Size(), func(b []byte) []byte { return s.short.append(b, e.ID) })
 	}
 	f := newFrame(id, e, Cursor{}) // nobody shares it
 	s.scratch = f.sse
@@ -255,7 +255,7 @@ func (s *Stream) readPage(ctx context.Context) error {
 	}
 	s.page, s.passed, s.last = page.Events, page.Passed, !page.More
 	s.leg, s.looked.to = s.trail.reach(s.target, page.ids()), s.looked.from.Union(s.target)
-	s.short = s.leg.short(0) // they are made one at a time
+	s.short = newIDText(s.leg.short(0)) // they are made one at a time
 	return nil
 }
 
@@ -300,7 +300,7 @@ func (s *Stream) appendFrame(b []byte, f *Frame) []byte {
 	case !s.ahead:
 		s.ids.note(f)
 	case s.opts.Format == SSE:
-		f = f.at(s.ids.append(nil, len(f.sse), func() Cursor { return c }))
+		f = f.at(s.ids.append(nil, len(f.sse), func(b []byte) []byte { return appendID(b, c, 0) }))
 	}
 	return s.opts.Format.AppendFrame(b, f)
 }
