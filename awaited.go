@@ -15,8 +15,8 @@ type awaited struct {
 	over  bool // all are closed, as the process exits
 }
 
-// changed takes notice of a connection's state. It is for a server's ConnState, which
-// is not told that a connection will speak HTTP/2 before that has begun.
+// changed tracks a connection's state. It is a server's ConnState hook, which is called
+// for an HTTP/2 connection only after its preface.
 func (a *awaited) changed(c net.Conn, state http.ConnState) {
 	if !reflect.TypeOf(c).Comparable() {
 		return // a listener's own; the server sees to it, later
@@ -33,12 +33,12 @@ func (a *awaited) changed(c net.Conn, state http.ConnState) {
 	}
 }
 
-// cut closes all there are, and those that come.
+// cut closes all of them, and every later one.
 func (a *awaited) cut() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.over = true
 	for c := range a.conns {
-		go func() { _ = c.Close() }() // TLS says goodbye first, which may block
+		go func() { _ = c.Close() }() // TLS sends close_notify first, which may block
 	}
 }

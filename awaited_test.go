@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestAwaited cuts the connections that have not sent a request yet, those that come
-// afterwards, and no other.
+// TestAwaited closes the connections that have not sent a request yet, later ones too,
+// and no others.
 func TestAwaited(t *testing.T) {
 	n := &awaited{conns: map[net.Conn]struct{}{}}
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))

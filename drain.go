@@ -28,9 +28,10 @@ func spread(streams int, within time.Duration) time.Duration {
 // exiting is begun once, when the process is to exit.
 var exiting sync.Once
 
-// joinServer has a handler's server tell of its connections, and has its requests and
-// streams end when it is to exit. With the default grace period a
-// server waits for its last request for ever, and tells nobody but whom it calls then.
+// joinServer registers for the connections and the shutdown of a handler's server, so
+// that its requests and streams end when the process exits. With the default grace
+// period, a server waits for its last request without a limit; its shutdown hooks are
+// the only notice.
 func joinServer(ctx caddy.Context) {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok {
@@ -86,8 +87,8 @@ func handled() (found bool) {
 }
 
 // drainAll asks the streams of all stores to end, as the process is to exit;
-// some may be of configs that are gone. Those that are left when the time is nearly
-// over are cut: Go keeps connections of HTTP/2 for a second more.
+// some may be of configs that are gone. Shortly before the time is over, all remaining
+// streams are cut: Go keeps HTTP/2 connections open for another second.
 func drainAll(within time.Duration) {
 	exiting.Do(func() {
 		hubs.Range(func(_, value any) bool {

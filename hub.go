@@ -189,8 +189,8 @@ func (h *hub) Read(ctx context.Context, q joblog.Query) (joblog.Page, error) {
 // read reads a page from the store when it is the turn of a client of a network. It
 // may return errStoreDown, joblog.ErrUnserved and ctx's error.
 func (h *hub) read(ctx context.Context, from netip.Prefix, q joblog.Query) (page joblog.Page, err error) {
-	if err := h.health.refused(); err != nil {
-		return page, fmt.Errorf("%w: %w", errStoreDown, err)
+	if err := h.down(); err != nil {
+		return page, err
 	}
 	done, err := h.pace.take(ctx, from)
 	if errors.Is(err, joblog.ErrUnserved) {
@@ -233,11 +233,20 @@ func (h *hub) jobs(asks []joblog.Ask) (jobs map[joblog.Ask]joblog.Job, err error
 // does not answer.
 var errStoreDown = errors.New("the store does not answer")
 
+// down is errStoreDown while the store is known not to answer, and it is too early to
+// try again.
+func (h *hub) down() error {
+	if err := h.health.refused(); err != nil {
+		return fmt.Errorf("%w: %w", errStoreDown, err)
+	}
+	return nil
+}
+
 // call calls the store, unless it is known not to answer and it is too early
 // to try again. Its errors are those of judge, and ctx's.
 func (h *hub) call(ctx context.Context, do func(context.Context) error) error {
-	if err := h.health.refused(); err != nil {
-		return fmt.Errorf("%w: %w", errStoreDown, err)
+	if err := h.down(); err != nil {
+		return err
 	}
 	bounded, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

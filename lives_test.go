@@ -179,7 +179,7 @@ func TestMadeAgainLive(t *testing.T) {
 }
 
 // TestMadeAgainEmpty has a job be made again that completes without a row. Its ids are
-// told from those of the job before, though there is none above: its clients are told
+// distinct from those of the job before, though none is above them: its clients receive
 // the end once.
 func TestMadeAgainEmpty(t *testing.T) {
 	s := newSite(t, often(owned), byTenant+witnessed)
@@ -190,7 +190,7 @@ func TestMadeAgainEmpty(t *testing.T) {
 	st.rest()
 	again := s.get(t, "/witness/nightly", "Last-Event-ID", "2").rest()
 	if !strings.Contains(again, "event: gap\n") || !strings.Contains(again, `"type":"complete"`) {
-		t.Fatalf("who comes again gets %q", again)
+		t.Fatalf("a client that reconnects receives %q", again)
 	}
 	ids := regexp.MustCompile(`(?m)^id: (.*)$`).FindAllStringSubmatch(again, -1)
 	last := ids[len(ids)-1][1]

@@ -18,21 +18,21 @@ const (
 	narrow   = 1. / 4
 	widening = 1. / 4                 // a second, while ticks are about as fast as without reads
 	settling = 100 * time.Millisecond // after narrowing, to see what comes of it
-	endless  = 4                      // times as many pages there are at most, with those that take too long
+	endless  = 4                      // times most: the bound of all pages, including slow ones without a turn
 )
 
 const (
 	// longestTurn is how long a page waits for its turn.
 	longestTurn = 5 * time.Second
-	// longestPage is after which time a page that is being read counts no more: it
-	// is not the others' fault, and they are not to wait for it.
+	// longestPage is how long a page holds its turn: other clients do not wait for one
+	// that takes longer.
 	longestPage = time.Second
 )
 
-// pace keeps those who read long logs from slowing down those who watch live ones.
-// Ticks show how fast the store answers. While they take much longer beside reads than
-// without, fewer and fewer pages are read at a time, and at last one with pauses; the
-// networks whose clients wait take turns.
+// pace keeps replays of long logs from slowing down live viewers. The latency of ticks
+// shows how fast the store answers. While it is much higher beside reads than without,
+// fewer and fewer pages are read at a time, at last one with pauses. The networks of
+// waiting clients take turns.
 type pace struct {
 	mu      sync.Mutex
 	most    float64 // of window
@@ -122,7 +122,7 @@ func (p *pace) abandon(from netip.Prefix, turn chan struct{}) {
 	}
 }
 
-// leave takes a turn out of those that a network waits for. The caller holds mu.
+// leave removes a turn from the queue of a network. The caller holds mu.
 func (p *pace) leave(from netip.Prefix, i int) {
 	if p.waiting[from] = slices.Delete(p.waiting[from], i, i+1); len(p.waiting[from]) == 0 {
 		delete(p.waiting, from)

@@ -30,7 +30,8 @@ type shelf struct {
 	expiry *time.Timer   // of the oldest sheet; nil if there is none
 }
 
-// part is what a client of a network lacks of a log: what is above an id, up to another.
+// part is the part of a log that a client of a network is missing: the rows above one
+// id, up to another.
 type part struct {
 	after, upTo int64
 	from        netip.Prefix

@@ -12,7 +12,7 @@ const (
 	lull       = 250 * time.Millisecond
 )
 
-// speed compares the ticks beside reads of logs with those that were alone.
+// speed compares the latency of ticks beside reads of logs with that of ticks alone.
 type speed struct {
 	alone, beside mean
 	read          time.Time // when the last page had been read
@@ -29,7 +29,7 @@ func (s *speed) tick(wanted time.Time, reading bool) (slow bool) {
 	}
 	const (
 		noticeable = float64(time.Millisecond) / 2
-		outlier    = 8 // times what is usual: one is not to count for many
+		outlier    = 8 // times the usual latency: bounds what a single tick counts
 	)
 	usual := s.alone.value()
 	s.beside.add(took, outlier*max(usual, float64(time.Millisecond)))
@@ -47,8 +47,8 @@ func (s *speed) forgotten() bool {
 	return true
 }
 
-// mean is about the root mean square of the durations of the last second or two: the
-// few that are long count for more, as they do for those who wait.
+// mean is about the root mean square of the durations of the last second or two, in
+// which the few long ones count for more.
 type mean struct {
 	squares float64
 	at      time.Time // of the last one; zero if there is none

@@ -118,9 +118,9 @@ func (v *visit) ends() bool {
 // read it.
 func (v *visit) hurry() { _ = v.rc.SetReadDeadline(time.Now().Add(lingering)) }
 
-// cut makes all that the client has yet to send or to take fail. Over HTTP/2 that
-// resets the stream, but a reset is itself to be written: a connection that does not
-// take it for as long as patience is closed, with all its streams.
+// cut makes pending reads and writes of the request fail. Over HTTP/2 it resets the
+// stream. A reset is itself a frame to be written: if the connection cannot write it
+// within patience, the connection is closed, with all its streams.
 func (v *visit) cut(patience time.Duration) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -157,8 +157,8 @@ func (v *visit) expire() {
 	v.again = time.AfterFunc(cutAgain, v.cutReading)
 }
 
-// cutWriting makes all that the client has yet to take fail. One reset is enough:
-// thousands that wait to be written end their connection. The caller holds mu.
+// cutWriting makes pending writes fail. One reset is enough: http2 closes a connection
+// on which thousands of control frames are queued. The caller holds mu.
 func (v *visit) cutWriting(past time.Time) {
 	conn := parking.Connection(v.r.Context())
 	switch {
@@ -167,7 +167,7 @@ func (v *visit) cutWriting(past time.Time) {
 		_ = v.inner.SetWriteDeadline(past) // a connection that is gone needs none
 	case !time.Now().Before(v.until):
 		v.until = time.Now().Add(longestAnswer)
-		go func() { _ = conn.Close() }() // TLS says goodbye first, which may block
+		go func() { _ = conn.Close() }() // TLS sends close_notify first, which may block
 	}
 }
 

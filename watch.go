@@ -61,7 +61,7 @@ func (a asker) Read(ctx context.Context, q joblog.Query) (joblog.Page, error) {
 	return a.read(ctx, a.from, q)
 }
 
-// Sheet reads, or has read, rows of the job for all who replay it. Its errors are
+// Sheet returns rows of the job, shared by all viewers that replay it. Its errors are
 // those of read.
 func (a asker) Sheet(ctx context.Context, _ string, after, upTo int64) (*joblog.Sheet, error) {
 	return a.hub.shelf.get(ctx, a.watched, part{after, upTo, a.from})

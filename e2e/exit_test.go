@@ -160,7 +160,7 @@ func TestExitBehind(t *testing.T) {
 	s.stop(t)
 }
 
-// deaf asks for a path on a few streams of HTTP/2, and takes nothing.
+// deaf requests a path on a few HTTP/2 streams, and reads nothing.
 func deaf(t *testing.T, conn net.Conn, path string) {
 	t.Helper()
 	const streams = 10

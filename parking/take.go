@@ -63,8 +63,8 @@ func Take(w http.ResponseWriter, r *http.Request) (*Conn, error) {
 const caddyhttp = "github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 // passes reports whether a wrapper of a response is known to pass a body on unchanged,
-// or to show that it does not: by Buffered, or a Content-Encoding. Anything else may
-// change what is written to it, now or in its next version.
+// or to show that it does not: by Buffered, or a Content-Encoding. Any other wrapper may
+// change the body, now or in its next version.
 func passes(wrapper string) bool {
 	name, ok := strings.CutPrefix(wrapper, caddyhttp)
 	if !ok {

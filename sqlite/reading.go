@@ -179,9 +179,9 @@ func (r *reading) throughJob(ctx context.Context, g joblog.Range) error {
 	return r.stretches(ctx, g, r.byRows)
 }
 
-// stretches looks through a range in parts that part tells, and how many rows each has
-// at most. In between others have the processor: SQLite runs in this process, and there
-// may be no other one for those who watch live.
+// stretches looks through a range piece by piece. part returns the next piece, and the
+// most rows it can have. Between pieces it yields the processor: SQLite runs in this
+// process, and live viewers may have no other processor.
 func (r *reading) stretches(ctx context.Context, g joblog.Range, part func(context.Context, joblog.Range) (joblog.Range, int, error)) error {
 	for rest := g; rest.Lo <= rest.Hi && !r.more && !r.spent(); rest = r.rest(g) {
 		some, looked, err := part(ctx, rest)

@@ -9,16 +9,18 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// Windows that a client may have the server fill before it takes anything.
+// Flow-control windows, in bytes.
 const (
-	First  = 65535     // bytes, which all connections begin with
-	Widest = 1<<31 - 1 // more than all buffers on the way hold
+	First  = 65535     // the default of every connection
+	Widest = 1<<31 - 1 // larger than all socket buffers together
 )
 
-// Client is what a connection begins with, and each of its requests says.
+// Client describes the client of one connection.
 type Client struct {
 	Scheme, Authority string
-	Window            uint32 // of each stream, in bytes; the connection's is no less, but for small ones
+	// Window is the window of each stream. The window of the connection is the same, and
+	// at least First.
+	Window uint32
 }
 
 // Requests are the bytes that ask for paths by GET, on a stream of one connection
